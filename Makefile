@@ -1,0 +1,58 @@
+# Every target is safe to repeat. The binaries and tools that are built lie in bin/.
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  = -s -w -X github.com/tidegate/tidegate/cmd/internal/cli.Version=$(VERSION)
+FUZZTIME ?= 10s
+# Benchmarks to run, a regular expression, and how often each.
+BENCH ?= .
+COUNT ?= 1
+# Flags for the Go code of demo: CI gives -race, to compile Argo CD's packages only once.
+DEMOFLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## what Tidegate does, on the example: no cluster, no network
+	@go run $(DEMOFLAGS) ./test/demo
+
+.PHONY: test
+test: ## the whole test suite, with the race detector
+	go test -race ./...
+
+.PHONY: build
+build: ## bin/tidegate and bin/tidegate-plugin, static
+	GOFLAGS= CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/tidegate ./cmd/tidegate-plugin
+
+.PHONY: lint
+lint: bin/staticcheck ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	bin/staticcheck ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+.PHONY: bench
+bench: bin/kustomize ## benchmarks, beside kustomize build: BENCH=regexp COUNT=n
+	KUSTOMIZE=$(CURDIR)/bin/kustomize go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
+
+.PHONY: generate
+generate: build ## what is generated: tables in docs/, the picture of the example's plan, embedded data
+	go generate ./...
+	bin/tidegate plan -o svg examples/gitops-platform/services/payments-api/overlays/staging > docs/plan.svg
+
+.PHONY: image
+image: ## the sidecar's image, with docker
+	docker build --build-arg VERSION=$(VERSION) -t tidegate:$(VERSION) .
+
+.PHONY: clean
+clean: ## remove bin/
+	rm -rf bin
+
+# Tools are pinned in modules of their own, so that they never move a version of ours.
+bin/%: .ci/tools/%/go.mod .ci/tools/%/go.sum
+	GOFLAGS= go -C .ci/tools/$* build -o $(CURDIR)/bin/ tool

@@ -1,0 +1,159 @@
+package cmpserver_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tidegate/tidegate/test/cmpserver"
+)
+
+const (
+	root    = "../.."
+	example = root + "/examples/gitops-platform"
+)
+
+// bin holds both binaries: what the image has in /usr/local/bin.
+var bin string
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (int, error) {
+	dir, err := os.MkdirTemp("", "tidegate-bin")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	bin = dir
+	build := exec.Command("go", "build", "-o", dir+"/", "./cmd/tidegate", "./cmd/tidegate-plugin")
+	build.Dir = root
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	if out, err := build.CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("%v: %w\n%s", build, err, out)
+	}
+	return m.Run(), nil
+}
+
+// serve starts a plugin server with the plugin.yaml that is shipped, and only our binaries on its PATH.
+func serve(t *testing.T) *cmpserver.Server {
+	t.Helper()
+	server, err := cmpserver.Start(cmpserver.Options{ConfigDir: root, Path: bin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server
+}
+
+// render runs "tidegate render" and returns its objects, and what it wrote to stderr if it failed.
+func render(t *testing.T, repo string, args ...string) ([]string, error) {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(bin, "tidegate"), append([]string{"render"}, args...)...)
+	cmd.Dir = repo
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		if stdout.Len() > 0 {
+			t.Errorf("a failed render printed %d bytes on stdout", stdout.Len())
+		}
+		return nil, fmt.Errorf("%w: %s", err, stderr.String())
+	}
+	documents, err := cmpserver.Documents(stdout.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return documents, nil
+}
+
+// copyExample returns a copy of the example that a test may change, with the given files added.
+func copyExample(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(example)); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestArgoCDGetsWhatRenderPrints(t *testing.T) {
+	server := serve(t)
+	overlays, err := filepath.Glob(example + "/services/*/overlays/*")
+	if err != nil || len(overlays) == 0 {
+		t.Fatalf("no overlays in the example: %v", err)
+	}
+	for _, dir := range overlays {
+		path, err := filepath.Rel(example, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		service := strings.Join(strings.Split(path, "/")[:2], "/")
+		want, err := render(t, example, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, sent := range []struct{ name, generatePaths string }{
+			{"whole repository sent", ""},
+			{"only the service sent", "/" + service},
+		} {
+			t.Run(path+"/"+sent.name, func(t *testing.T) {
+				got, err := server.Manifests(t.Context(), example, cmpserver.Application{
+					Name:          strings.ReplaceAll(path, "/", "-"),
+					Namespace:     "payments-" + filepath.Base(path),
+					Path:          path,
+					GeneratePaths: sent.generatePaths,
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("Argo CD got something else than tidegate render prints (-render +Argo CD):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+const staging = "services/payments-api/overlays/staging"
+
+func application() cmpserver.Application {
+	return cmpserver.Application{Name: "payments-api-staging", Namespace: "payments-staging", Path: staging}
+}
+
+func text(name, value string) v1alpha1.ApplicationSourcePluginParameter {
+	return v1alpha1.ApplicationSourcePluginParameter{Name: name, String_: &value}
+}
+
+func list(name string, values ...string) v1alpha1.ApplicationSourcePluginParameter {
+	return v1alpha1.ApplicationSourcePluginParameter{Name: name, OptionalArray: &v1alpha1.OptionalArray{Array: values}}
+}
+
+func mapping(name string, values map[string]string) v1alpha1.ApplicationSourcePluginParameter {
+	return v1alpha1.ApplicationSourcePluginParameter{Name: name, OptionalMap: &v1alpha1.OptionalMap{Map: values}}
+}

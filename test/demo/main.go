@@ -1,0 +1,174 @@
+// Command demo shows on the example repository what Tidegate does to a deployment: the plan, the manifests with their waves,
+// a refusal, and the same manifests out of Argo CD's own plugin server. It needs no cluster and no network, and fails if
+// anything that it shows is not so.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/tidegate/tidegate/test/cmpserver"
+)
+
+const staging = "services/payments-api/overlays/staging"
+
+type demo struct {
+	bin, repo string
+}
+
+func main() {
+	bin := flag.String("bin", "bin", "the folder of the binaries")
+	repo := flag.String("repo", "examples/gitops-platform", "the config repository")
+	config := flag.String("config", ".", "the folder of plugin.yaml")
+	flag.Parse()
+	if err := run(*bin, *repo, *config); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(bin, repo, config string) error {
+	bin, err := filepath.Abs(bin)
+	if err != nil {
+		return err
+	}
+	d := demo{bin: bin, repo: repo}
+	return errors.Join(d.plan(), d.render(), d.refusal(), d.argoCD(config))
+}
+
+func title(text string) { fmt.Printf("\n=== %s\n\n", text) }
+
+// tidegate runs the command in dir, as a reader would.
+func (d demo) tidegate(dir string, args ...string) (stdout, stderr []byte, err error) {
+	fmt.Printf("$ tidegate %s\n", strings.Join(args, " "))
+	cmd := exec.Command(filepath.Join(d.bin, "tidegate"), args...)
+	cmd.Dir = dir
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err = cmd.Run()
+	return out.Bytes(), errs.Bytes(), err
+}
+
+func (d demo) plan() error {
+	title("The order in which Argo CD will apply staging, and why")
+	stdout, stderr, err := d.tidegate(d.repo, "plan", staging)
+	fmt.Printf("%s%s", stdout, stderr)
+	return err
+}
+
+func (d demo) render() error {
+	title("What Argo CD is given: kustomize's objects with their waves (here without the bodies)")
+	stdout, stderr, err := d.tidegate(d.repo, "render", staging)
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, stderr)
+	}
+	waves := 0
+	for i, document := range strings.Split(string(stdout), "\n---\n") {
+		if i > 0 {
+			fmt.Println("---")
+		}
+		waves += strings.Count(document, "argocd.argoproj.io/sync-wave")
+		for _, line := range head(document) {
+			fmt.Println(line)
+		}
+	}
+	if waves == 0 {
+		return errors.New("the rendered objects carry no waves")
+	}
+	return nil
+}
+
+// head keeps what says which object it is and when it is applied.
+func head(document string) []string {
+	var lines []string
+	keep := false
+	for line := range strings.Lines(document) {
+		line = strings.TrimRight(line, "\n")
+		if !strings.HasPrefix(line, " ") && !strings.HasPrefix(line, "-") {
+			key, _, _ := strings.Cut(line, ":")
+			keep = slices.Contains([]string{"apiVersion", "kind", "metadata"}, key)
+		}
+		if keep {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func (d demo) refusal() error {
+	title("A Secret in plain text is committed by mistake")
+	dir, err := os.MkdirTemp("", "tidegate-demo")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.CopyFS(dir, os.DirFS(d.repo)); err != nil {
+		return err
+	}
+	overlay := filepath.Join(dir, staging)
+	secret := "apiVersion: v1\nkind: Secret\nmetadata:\n  name: payments-api-token\nstringData:\n  token: hunter2\n"
+	if err := os.WriteFile(filepath.Join(overlay, "token.yaml"), []byte(secret), 0o600); err != nil {
+		return err
+	}
+	kustomization := filepath.Join(overlay, "kustomization.yaml")
+	content, err := os.ReadFile(kustomization)
+	if err != nil {
+		return err
+	}
+	content = bytes.Replace(content, []byte("resources:\n"), []byte("resources:\n  - token.yaml\n"), 1)
+	if err := os.WriteFile(kustomization, content, 0o600); err != nil {
+		return err
+	}
+	stdout, stderr, err := d.tidegate(dir, "render", staging)
+	fmt.Printf("%s", stderr)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 || len(stdout) > 0 {
+		return fmt.Errorf("the Secret was not refused: %v, %d bytes on stdout", err, len(stdout))
+	}
+	fmt.Println("(exit code 1, nothing on stdout)")
+	return nil
+}
+
+func (d demo) argoCD(config string) error {
+	title("The same through Argo CD's own repo-server code and plugin server, over a unix socket")
+	server, err := cmpserver.Start(cmpserver.Options{ConfigDir: config, Path: d.bin})
+	if err != nil {
+		return err
+	}
+	err = errors.Join(d.compare(server, "the whole repository sent", ""),
+		d.compare(server, "only services/payments-api sent", "/services/payments-api"))
+	return errors.Join(err, server.Close())
+}
+
+func (d demo) compare(server *cmpserver.Server, sent, generatePaths string) error {
+	stdout, stderr, err := d.tidegate(d.repo, "render", staging)
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, stderr)
+	}
+	want, err := cmpserver.Documents(stdout)
+	if err != nil {
+		return err
+	}
+	got, err := server.Manifests(context.Background(), d.repo, cmpserver.Application{
+		Name:          "payments-api-staging",
+		Namespace:     "payments-staging",
+		Path:          staging,
+		GeneratePaths: generatePaths,
+	})
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(want, got) {
+		return fmt.Errorf("with %s, Argo CD got other manifests than tidegate render prints", sent)
+	}
+	fmt.Printf("Argo CD, %s: %d objects, the same as above\n", sent, len(got))
+	return nil
+}
