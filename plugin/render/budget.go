@@ -1,0 +1,121 @@
+package render
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// Limits bound what one render may use. Zero fields take the defaults.
+type Limits struct {
+	// FileBytes is the largest file that is read at all.
+	FileBytes int64
+	// TotalBytes is how much is read in one render, files read twice counted twice.
+	TotalBytes int64
+	// Builds is how many kustomizations one render may build; bases that list a base twice double at every level.
+	Builds int
+	// AliasNodes is how many nodes the YAML aliases of one file may expand to.
+	AliasNodes int
+	// Documents is how many YAML documents one file may hold.
+	Documents int
+
+	// What follows is what a render may use in this process. Beyond it a child process renders, which can be stopped.
+
+	// Lookups is how often kustomize may ask for a file or a folder.
+	Lookups int
+	// Depth is how deeply a file may be nested.
+	Depth int
+	// Bytes is how much may be read.
+	Bytes int64
+}
+
+// DefaultLimits are far above what public repositories need, and low enough for a container of 256 MiB.
+func DefaultLimits() Limits {
+	return Limits{
+		FileBytes: 16 << 20, TotalBytes: 64 << 20, Builds: 4096, AliasNodes: 100_000, Documents: 20_000,
+		Lookups: 20_000, Depth: 250, Bytes: 16 << 20,
+	}
+}
+
+func (l Limits) orDefaults() Limits {
+	d := DefaultLimits()
+	l.FileBytes = orDefault(l.FileBytes, d.FileBytes)
+	l.TotalBytes = orDefault(l.TotalBytes, d.TotalBytes)
+	l.Builds = orDefault(l.Builds, d.Builds)
+	l.AliasNodes = orDefault(l.AliasNodes, d.AliasNodes)
+	l.Documents = orDefault(l.Documents, d.Documents)
+	l.Lookups = orDefault(l.Lookups, d.Lookups)
+	l.Depth = orDefault(l.Depth, d.Depth)
+	l.Bytes = orDefault(l.Bytes, d.Bytes)
+	return l
+}
+
+func orDefault[T int | int64](value, otherwise T) T {
+	if value == 0 {
+		return otherwise
+	}
+	return value
+}
+
+// unboundedError says that a render may use more time or memory than this process can give, and why: it belongs into a
+// child process.
+type unboundedError struct{ reason string }
+
+func (e *unboundedError) Error() string { return e.reason }
+
+// budget counts what one render has used.
+type budget struct {
+	limits  Limits
+	isolate bool // this process may be killed: only the hard limits count
+	lookups int
+	builds  int
+	bytes   int64
+}
+
+func (b *budget) lookup() error {
+	b.lookups++
+	if !b.isolate && b.lookups > b.limits.Lookups {
+		return &unboundedError{fmt.Sprintf("kustomize looked up more than %d files", b.limits.Lookups)}
+	}
+	return nil
+}
+
+func (b *budget) build(name string) error {
+	b.builds++
+	if b.builds > b.limits.Builds {
+		return fmt.Errorf("%s: more than %d kustomizations are built; do bases list each other more than once?",
+			name, b.limits.Builds)
+	}
+	return nil
+}
+
+// size is asked before a file is read.
+func (b *budget) size(name string, size int64) error {
+	if size > b.limits.FileBytes {
+		return fmt.Errorf("%s has %d bytes, more than the %d that a file may have", name, size, b.limits.FileBytes)
+	}
+	b.bytes += size
+	if b.bytes > b.limits.TotalBytes {
+		return fmt.Errorf("%s: kustomize has read %d bytes with this file, more than the %d that one render may read",
+			name, b.bytes, b.limits.TotalBytes)
+	}
+	if !b.isolate && b.bytes > b.limits.Bytes {
+		return &unboundedError{fmt.Sprintf("kustomize read more than %d bytes", b.limits.Bytes)}
+	}
+	return nil
+}
+
+// content is asked before kustomize sees a file. It may be any file, so only what no parser survives is refused.
+func (b *budget) content(name string, content []byte) error {
+	if n := bytes.Count(content, []byte("\n---")); n > b.limits.Documents {
+		return fmt.Errorf("%s holds %d YAML documents, more than the %d that a file may hold", name, n, b.limits.Documents)
+	}
+	if mayExpand(content) {
+		if line, nodes := expansion(content, b.limits.AliasNodes); nodes > b.limits.AliasNodes {
+			return fmt.Errorf("%s:%d: its YAML aliases expand to more than %d nodes", name, line, b.limits.AliasNodes)
+		}
+	}
+	if depth := depthBound(content); !b.isolate && depth > b.limits.Depth {
+		return &unboundedError{fmt.Sprintf("%s is nested up to %d levels deep", name, depth)}
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package render
+
+import (
+	"context"
+	"encoding/gob"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+)
+
+// IsChild says whether this process was started by Child.
+func IsChild() bool { return os.Getenv(childVariable) != "" }
+
+// ServeChild renders what the parent orders on stdin and answers on stdout. Programs that use New call it first thing
+// when IsChild, and exit with the code it returns.
+func ServeChild() int {
+	stdout := os.Stdout
+	Lockdown()
+	pipe := &remote{encoder: gob.NewEncoder(stdout), decoder: gob.NewDecoder(os.Stdin)}
+	var o order
+	if err := pipe.decoder.Decode(&o); err != nil {
+		return 1
+	}
+	// Only what the process writes to counts, not what the Go runtime reserves.
+	limit := syscall.Rlimit{Cur: o.Memory, Max: o.Memory}
+	if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &limit); err != nil {
+		return 1
+	}
+	// The schema stays kustomize's own: this process renders once, and `openapi:` may build upon it.
+	renderer := InProcess{isolated: true}
+	result, err := renderer.Render(context.Background(), Request{Tree: pipe, Dir: o.Dir, Overrides: o.Overrides, Limits: o.Limits})
+	out := &outcome{}
+	if err == nil {
+		out.Warnings, out.Files = result.Warnings, result.Files
+		out.JSON, err = json.Marshal(result.Objects)
+	}
+	if err != nil {
+		out.Err = err.Error()
+	}
+	if pipe.encoder.Encode(ask{Outcome: out}) != nil {
+		return 1
+	}
+	return 0
+}
+
+// remote is the parent's tree, seen from the child.
+type remote struct {
+	encoder *gob.Encoder
+	decoder *gob.Decoder
+}
+
+func (r *remote) ask(op, name string) (answer, error) {
+	var a answer
+	if err := r.encoder.Encode(ask{Op: op, Name: name}); err != nil {
+		return a, err
+	}
+	if err := r.decoder.Decode(&a); err != nil {
+		if errors.Is(err, io.EOF) {
+			os.Exit(1) // the parent is gone
+		}
+		return a, err
+	}
+	switch {
+	case a.Missing:
+		return a, missingError(a.Err)
+	case a.Err != "":
+		return a, errors.New(a.Err)
+	}
+	return a, nil
+}
+
+func (r *remote) Lstat(name string) (fs.FileInfo, error) {
+	a, err := r.ask("lstat", name)
+	return a.Info, err
+}
+
+func (r *remote) ReadLink(name string) (string, error) {
+	a, err := r.ask("readlink", name)
+	return a.Link, err
+}
+
+func (r *remote) ReadFile(name string) ([]byte, error) {
+	a, err := r.ask("readfile", name)
+	return a.Bytes, err
+}
+
+// missingError is an error of the parent's tree that says that there is no such file.
+type missingError string
+
+func (e missingError) Error() string        { return string(e) }
+func (e missingError) Is(target error) bool { return target == fs.ErrNotExist }
+
+// fileInfo is an fs.FileInfo that can be sent.
+type fileInfo struct {
+	Base  string
+	Bytes int64
+	Bits  fs.FileMode
+}
+
+func describe(info fs.FileInfo) fileInfo {
+	return fileInfo{Base: info.Name(), Bytes: info.Size(), Bits: info.Mode()}
+}
+
+func (i fileInfo) Name() string       { return i.Base }
+func (i fileInfo) Size() int64        { return i.Bytes }
+func (i fileInfo) Mode() fs.FileMode  { return i.Bits }
+func (i fileInfo) ModTime() time.Time { return time.Time{} }
+func (i fileInfo) IsDir() bool        { return i.Bits.IsDir() }
+func (i fileInfo) Sys() any           { return nil }

@@ -1,0 +1,251 @@
+package render
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+)
+
+// root is where kustomize finds the tree. A path that climbs above it leaves the tree: kustomize joins paths lexically,
+// so one that climbs above "/" comes back down beside this folder, never inside it.
+const root = "/@repository"
+
+// fileSystem shows a tree to one kustomize build. kustomize uses CleanedAbs and ReadFile and nothing else of it; the
+// embedded interface is nil, so anything else would panic.
+type fileSystem struct {
+	filesys.FileSystem
+	tree       Tree
+	resolver   resolver
+	budget     budget
+	overrides  Overrides
+	top        string // the folder being rendered
+	components components
+	scanned    []*kustomization // in the order of their first reading
+	reads      []string         // kustomizations and files, in the order of their first reading
+	seen       map[string]bool
+	loadSchema func()
+	// err is the first error that must not be lost: kustomize tries something else after many errors.
+	err error
+}
+
+// kustomization is one that the build has read.
+type kustomization struct {
+	types.Kustomization
+	file    string // its path in the tree
+	dir     string // where its paths start
+	content []byte
+}
+
+func newFileSystem(request Request, isolated bool, loadSchema func()) *fileSystem {
+	return &fileSystem{
+		tree:       request.Tree,
+		resolver:   resolver{tree: request.Tree, dirs: map[string]string{".": "."}},
+		budget:     budget{limits: request.Limits.orDefaults(), isolate: isolated},
+		overrides:  request.Overrides,
+		top:        request.Dir,
+		seen:       map[string]bool{},
+		loadSchema: loadSchema,
+	}
+}
+
+// keep remembers an error that must end the render even if kustomize goes on.
+func (f *fileSystem) keep(err error) error {
+	if f.err == nil {
+		f.err = err
+	}
+	return err
+}
+
+// CleanedAbs resolves a path to a folder, or to a folder and the name of a file in it.
+func (f *fileSystem) CleanedAbs(name string) (filesys.ConfirmedDir, string, error) {
+	if f.err != nil {
+		return "", "", f.err
+	}
+	if err := f.budget.lookup(); err != nil {
+		return "", "", f.keep(err)
+	}
+	dir, base, err := f.locate(name)
+	if err != nil {
+		return "", "", f.lookupError(name, err)
+	}
+	return filesys.ConfirmedDir(dir), base, nil
+}
+
+func (f *fileSystem) locate(name string) (dir, base string, err error) {
+	if c := f.components.at(name); c != nil && c.isOwnKustomization(name) {
+		return c.root(), path.Base(name), nil
+	}
+	inTree, err := f.inTree(name)
+	if err != nil {
+		return "", "", err
+	}
+	resolved, isDir, err := f.resolver.resolve(inTree)
+	if err != nil {
+		return "", "", err
+	}
+	if isDir {
+		return f.components.show(name, resolved), "", nil
+	}
+	if c := f.components.named(resolved); c != nil {
+		return c.root(), "", nil
+	}
+	return f.components.showFile(name, path.Dir(resolved)), path.Base(resolved), nil
+}
+
+// inTree turns a path that kustomize asks for into one of the tree.
+func (f *fileSystem) inTree(name string) (string, error) {
+	if c := f.components.at(name); c != nil {
+		name = strings.TrimPrefix(strings.TrimPrefix(name, c.prefix()), "/")
+		return orDot(name), nil
+	}
+	if name == root {
+		return ".", nil
+	}
+	inside, found := strings.CutPrefix(name, root+"/")
+	if !found {
+		return "", &outsideError{path: name}
+	}
+	return inside, nil
+}
+
+// lookupError keeps what is not plainly "no such file": those kustomize may recover from, and reports otherwise.
+func (f *fileSystem) lookupError(name string, err error) error {
+	var outside *outsideError
+	leads := errors.As(err, &outside) && outside.link
+	var loop *linkError
+	if leads || errors.As(err, &loop) || !errors.As(err, &outside) && !missing(err) {
+		return f.keep(err)
+	}
+	return fmt.Errorf("evalsymlink failure on '%s' : %w", name, err)
+}
+
+func missing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotDir) || errors.Is(err, fs.ErrInvalid)
+}
+
+// ReadFile reads a file that CleanedAbs has found.
+func (f *fileSystem) ReadFile(name string) ([]byte, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	if c := f.components.at(name); c != nil && c.isOwnKustomization(name) {
+		if path.Base(name) != "kustomization.yaml" {
+			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+		}
+		return f.readKustomization(c.file, c)
+	}
+	inTree, err := f.inTree(name)
+	if err != nil {
+		return nil, err
+	}
+	if isKustomization(path.Base(inTree)) {
+		return f.readKustomization(inTree, nil)
+	}
+	return f.readTree(inTree)
+}
+
+// readTree reads a file of the tree within the budget.
+func (f *fileSystem) readTree(name string) ([]byte, error) {
+	if err := f.budget.lookup(); err != nil {
+		return nil, f.keep(err)
+	}
+	info, err := f.tree.Lstat(name)
+	if err != nil {
+		return nil, f.lookupError(name, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, f.keep(fmt.Errorf("%s is not a regular file", name))
+	}
+	if err := f.budget.size(name, info.Size()); err != nil {
+		return nil, f.keep(err)
+	}
+	content, err := f.tree.ReadFile(name)
+	if err != nil {
+		return nil, f.keep(err)
+	}
+	if f.seen[name] {
+		return content, nil
+	}
+	if err := f.budget.content(name, content); err != nil {
+		return nil, f.keep(err)
+	}
+	f.seen[name] = true
+	f.reads = append(f.reads, name)
+	return content, nil
+}
+
+// readKustomization reads a kustomization, or the file of a component, and learns what the build is about to do.
+func (f *fileSystem) readKustomization(file string, c *component) ([]byte, error) {
+	content, err := f.readTree(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.budget.build(file); err != nil {
+		return nil, f.keep(err)
+	}
+	if c != nil {
+		if content, err = c.edit(content); err != nil {
+			return nil, f.keep(err)
+		}
+	} else if path.Dir(file) == f.top {
+		if content, err = f.overrides.edit(content); err != nil {
+			return nil, f.keep(fmt.Errorf("%s: %w", file, err))
+		}
+	}
+	if err := f.scan(file, content); err != nil {
+		return nil, f.keep(err)
+	}
+	return content, nil
+}
+
+// scan looks at a kustomization before kustomize acts on it. One that cannot be read is left for kustomize to refuse.
+func (f *fileSystem) scan(file string, content []byte) error {
+	if slices.ContainsFunc(f.scanned, func(k *kustomization) bool { return k.file == file }) {
+		return nil
+	}
+	k := &kustomization{file: file, dir: path.Dir(file), content: content}
+	f.scanned = append(f.scanned, k)
+	if err := k.Unmarshal(content); err != nil {
+		return nil
+	}
+	if err := f.refuse(k); err != nil {
+		return err
+	}
+	f.components.learn(k, f.resolver.resolve)
+	if err := f.bothComponentAndResource(); err != nil {
+		return err
+	}
+	if len(k.OpenAPI) > 0 && !f.budget.isolate {
+		return &unboundedError{fmt.Sprintf("%s: openapi changes the schema of the whole process", file)}
+	}
+	if !f.budget.isolate && merges(&k.Kustomization, func(p string) ([]byte, error) { return f.peek(k.dir, p) }) {
+		f.loadSchema()
+	}
+	return nil
+}
+
+// peek reads a file that kustomize is about to read, outside the budget.
+func (f *fileSystem) peek(dir, name string) ([]byte, error) {
+	resolved, isDir, err := f.resolver.resolve(path.Join(dir, name))
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.tree.Lstat(resolved)
+	if err != nil || isDir || info.Size() > f.budget.limits.FileBytes {
+		return nil, fs.ErrInvalid
+	}
+	return f.tree.ReadFile(resolved)
+}
+
+func orDot(name string) string {
+	if name == "" {
+		return "."
+	}
+	return name
+}

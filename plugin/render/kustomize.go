@@ -1,0 +1,145 @@
+package render
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/konfig"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/types"
+
+	"github.com/tidegate/tidegate/plugin/manifest"
+	"github.com/tidegate/tidegate/plugin/render/schema"
+)
+
+// InProcess renders in this process.
+type InProcess struct {
+	loadSchema func()
+	isolated   bool
+}
+
+// NewInProcess makes the renderer of this process, which never uses kustomize's own schema again. A program that renders
+// once leaves the schema to the first render that needs it; one that renders concurrently must load it now.
+func NewInProcess(lazySchema bool) InProcess {
+	schema.Suppress()
+	if !lazySchema {
+		schema.Load()
+	}
+	return InProcess{loadSchema: schema.Load}
+}
+
+// Lockdown closes what kustomize could reach beside the file system it is given: HTTP through Go's default transport,
+// and the process's stderr, to which kustomize writes warnings that Result.Warnings repeats. A program calls it first,
+// and writes to the file it returns instead of os.Stderr.
+func Lockdown() (stderr *os.File) {
+	http.DefaultTransport = offline{}
+	log.SetOutput(io.Discard)
+	stderr = os.Stderr
+	if null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
+		os.Stderr = null
+	}
+	return stderr
+}
+
+// offline is an HTTP transport that reaches nothing.
+type offline struct{}
+
+func (offline) RoundTrip(r *http.Request) (*http.Response, error) {
+	return nil, fmt.Errorf("%s is remote, and Tidegate fetches nothing", r.URL.Redacted())
+}
+
+// Render renders, or says with an unboundedError that this process must not.
+func (p InProcess) Render(ctx context.Context, request Request) (*Result, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	request.Dir = path.Clean(request.Dir)
+	files := newFileSystem(request, p.isolated, p.loadSchema)
+	objects, err := build(files, request.Dir)
+	if files.err != nil {
+		return nil, files.err
+	}
+	if err != nil {
+		return nil, files.explain(err)
+	}
+	if !p.isolated {
+		if err := schema.Assert(); err != nil {
+			return nil, err
+		}
+	}
+	return &Result{Objects: objects, Warnings: files.warnings(), Files: files.reads}, nil
+}
+
+// build runs kustomize with the options that `kustomize build` has without flags.
+func build(files *fileSystem, dir string) (objects []manifest.Object, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("kustomize cannot build this: it panicked: %v", p)
+		}
+	}()
+	options := krusty.MakeDefaultOptions()
+	options.Reorder = krusty.ReorderOptionUnspecified
+	resources, err := krusty.MakeKustomizer(options).Run(files, path.Join(root, dir))
+	if err != nil {
+		return nil, err
+	}
+	if objects, err = convert(resources); err != nil {
+		return nil, err
+	}
+	files.finish(objects)
+	return objects, nil
+}
+
+func convert(resources resmap.ResMap) ([]manifest.Object, error) {
+	objects := make([]manifest.Object, 0, resources.Size())
+	for _, resource := range resources.Resources() {
+		data, err := resource.MarshalJSON()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", resource.CurId(), err)
+		}
+		one, err := manifest.ParseJSON([]byte("[" + string(data) + "]"))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", resource.CurId(), err)
+		}
+		objects = append(objects, one...)
+	}
+	return objects, nil
+}
+
+// finish puts right what kustomize could not know: its own version, and what the mirrors of components stand for.
+func (f *fileSystem) finish(objects []manifest.Object) {
+	if len(f.scanned) == 0 {
+		return
+	}
+	metadata := f.scanned[0].BuildMetadata
+	if slices.Contains(metadata, types.ManagedByLabelOption) {
+		for _, object := range objects {
+			if labels := object.Map("metadata", "labels"); labels != nil {
+				labels[konfig.ManagedbyLabelKey] = "kustomize-" + KustomizeVersion
+			}
+		}
+	}
+	if len(metadata) > 0 && len(f.components.list) > 0 {
+		f.components.rewriteOrigins(objects)
+	}
+}
+
+// warnings repeats what kustomize says of deprecated fields, with the file.
+func (f *fileSystem) warnings() []string {
+	var warnings []string
+	for _, k := range f.scanned {
+		for _, message := range *k.CheckDeprecatedFields() {
+			message = strings.TrimPrefix(message, "# Warning: ")
+			warnings = append(warnings, k.file+": "+message)
+		}
+	}
+	return warnings
+}

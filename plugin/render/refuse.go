@@ -1,0 +1,99 @@
+package render
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// refuse names what a kustomization asks for that Tidegate never does: fetch, execute, inflate charts.
+func (f *fileSystem) refuse(k *kustomization) error {
+	for _, ref := range references(&k.Kustomization) {
+		if !ref.fetched() || f.exists(k, ref) {
+			continue
+		}
+		return fmt.Errorf("%s: %s: %s is remote, and Tidegate fetches nothing; copy it into the repository",
+			k.at(ref.field, ref.path), ref.field, ref.path)
+	}
+	for _, chart := range k.HelmCharts {
+		return helmError(k, "helmCharts", chart.Name)
+	}
+	for _, chart := range k.HelmChartInflationGenerator {
+		return helmError(k, "helmChartInflationGenerator", chart.ChartName)
+	}
+	return nil
+}
+
+// bothComponentAndResource refuses a file that is listed as a component and as a resource: what it means would depend
+// on which is read first.
+func (f *fileSystem) bothComponentAndResource() error {
+	for _, c := range f.components.list {
+		for _, k := range f.scanned {
+			for _, listed := range append(slices.Clone(k.Resources), k.Bases...) {
+				if path.Base(listed) != path.Base(c.file) {
+					continue
+				}
+				if file, _, err := f.resolver.resolve(path.Join(k.dir, listed)); err == nil && file == c.file {
+					return fmt.Errorf("%s: is listed as a component at %s and as a resource at %s; it cannot be both",
+						c.file, c.listed(), k.at("resources", listed))
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func helmError(k *kustomization, field, name string) error {
+	return fmt.Errorf("%s: %s: Tidegate does not inflate Helm charts; commit what `helm template %s` prints, "+
+		"or give the chart an Application of its own", k.at(field, name), field, name)
+}
+
+// exists says whether kustomize finds a file before it thinks of fetching.
+func (f *fileSystem) exists(k *kustomization, ref reference) bool {
+	if web(ref.path) {
+		return false
+	}
+	_, isDir, err := f.resolver.resolve(path.Join(k.dir, ref.path))
+	return err == nil && !isDir
+}
+
+// at is the file and line of a value below a field, or of the field.
+func (k *kustomization) at(field, value string) string {
+	return fmt.Sprintf("%s:%d", k.file, line(k.content, field, value))
+}
+
+// line finds the line of a value below a field of the top level; field names are matched as kustomize matches them, in
+// either case. Without the value it is the field's line; without the field, 1.
+func line(content []byte, field, value string) int {
+	var document yaml.Node
+	if yaml.Unmarshal(content, &document) != nil || len(document.Content) == 0 {
+		return 1
+	}
+	fields := document.Content[0].Content
+	for i := 0; i+1 < len(fields); i += 2 {
+		if !strings.EqualFold(fields[i].Value, field) {
+			continue
+		}
+		if found := find(fields[i+1], value); found != nil {
+			return found.Line
+		}
+		return fields[i].Line
+	}
+	return 1
+}
+
+// find returns the first scalar that is the value or, as in KEY=PATH, ends in it.
+func find(node *yaml.Node, value string) *yaml.Node {
+	if node.Kind == yaml.ScalarNode && (node.Value == value || strings.HasSuffix(node.Value, "="+value)) {
+		return node
+	}
+	for _, child := range node.Content {
+		if found := find(child, value); found != nil {
+			return found
+		}
+	}
+	return nil
+}

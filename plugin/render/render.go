@@ -1,0 +1,62 @@
+// Package render turns a kustomization of a repository into objects, as `kustomize build` would.
+//
+// It reads nothing but the tree it is given, fetches nothing, executes nothing that a kustomization asks for, and either
+// returns every object or an error. It does not order, check or change objects: what comes out is kustomize's.
+package render
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tidegate/tidegate/plugin/manifest"
+)
+
+// KustomizeVersion is the version of kustomize whose output is reproduced.
+const KustomizeVersion = "v5.8.1"
+
+// Renderer renders kustomizations. Implementations wrap one another: New shows how.
+type Renderer interface {
+	Render(ctx context.Context, request Request) (*Result, error)
+}
+
+// Request says what to render.
+type Request struct {
+	Tree Tree
+	// Dir is the folder of the kustomization, relative to the tree's root, slash-separated; "." is the root.
+	Dir       string
+	Overrides Overrides
+	Limits    Limits
+}
+
+// Result is what a kustomization renders to.
+type Result struct {
+	// Objects are in kustomize's order.
+	Objects []manifest.Object
+	// Warnings are kustomize's, one line each, naming the file.
+	Warnings []string
+	// Files are those that kustomize read, relative to the tree's root, in the order of their first reading.
+	Files []string
+}
+
+// New returns the renderer that both programs use: in this process where the render is known to stay within bounds and to
+// leave nothing behind, otherwise in a child process of the same executable, which must call ServeChild when IsChild.
+func New(lazySchema bool) Renderer {
+	return escalating{first: NewInProcess(lazySchema), then: Child{}}
+}
+
+// escalating hands a render to the second renderer when the first finds that it may be too much.
+type escalating struct{ first, then Renderer }
+
+func (e escalating) Render(ctx context.Context, request Request) (*Result, error) {
+	result, err := e.first.Render(ctx, request)
+	var unbounded *unboundedError
+	if !errors.As(err, &unbounded) {
+		return result, err
+	}
+	result, err = e.then.Render(ctx, request)
+	var stopped *stoppedError
+	if errors.As(err, &stopped) {
+		stopped.reason = unbounded.reason
+	}
+	return result, err
+}

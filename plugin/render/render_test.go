@@ -1,0 +1,73 @@
+package render_test
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tidegate/tidegate/plugin/manifest"
+	"github.com/tidegate/tidegate/plugin/render"
+)
+
+func TestMain(m *testing.M) {
+	if render.IsChild() {
+		os.Exit(render.ServeChild())
+	}
+	if os.Getenv(stockVariable) != "" {
+		if err := serveStock(); err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	render.Lockdown()
+	os.Exit(m.Run())
+}
+
+// memory is a Tree of files written down in a test.
+type memory struct{ fstest.MapFS }
+
+func files(content map[string]string) memory {
+	tree := memory{fstest.MapFS{}}
+	for name, text := range content {
+		if target, isLink := strings.CutPrefix(text, "-> "); isLink {
+			tree.MapFS[name] = &fstest.MapFile{Data: []byte(target), Mode: fs.ModeSymlink}
+			continue
+		}
+		tree.MapFS[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return tree
+}
+
+func build(t *testing.T, tree render.Tree, dir string) (string, error) {
+	t.Helper()
+	result, err := render.New(false).Render(context.Background(), render.Request{Tree: tree, Dir: dir})
+	if err != nil {
+		return "", err
+	}
+	stream, err := manifest.YAML(result.Objects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(stream), nil
+}
+
+func mustBuild(t *testing.T, tree render.Tree, dir string) string {
+	t.Helper()
+	stream, err := build(t, tree, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stream
+}
+
+func wantEqual(t *testing.T, got, want string) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
