@@ -8,14 +8,17 @@ import (
 	"github.com/tidegate/tidegate/plugin/wave"
 )
 
-const dotLabel = 80
+const (
+	dotLabel   = 80
+	dotTooltip = 240
+)
 
 // writeDOT writes a digraph for Graphviz: a cluster per wave, left to right, an arrow from what must be first to what
 // needs it. Nothing is collapsed.
 func writeDOT(out *bytes.Buffer, plan *wave.Plan, opts Options) error {
 	g := newGraph(plan, bounds{})
 	out.WriteString("digraph plan {\n  rankdir=LR\n  newrank=true\n")
-	fmt.Fprintf(out, "  label=%s\n", dotText(dotTitle(plan, opts)))
+	fmt.Fprintf(out, "  fontname=\"Helvetica\"\n  label=%s\n", dotText(dotLabel, titleLines(plan, opts)...))
 	out.WriteString("  node [shape=box style=\"rounded,filled\" fillcolor=white fontname=\"Helvetica\" fontsize=11]\n")
 	out.WriteString("  edge [fontname=\"Helvetica\" fontsize=9 color=\"#475569\"]\n")
 	for i, s := range g.stages {
@@ -38,21 +41,21 @@ func writeDOT(out *bytes.Buffer, plan *wave.Plan, opts Options) error {
 		if g.nodes[l.first].stage >= g.nodes[l.then].stage {
 			look += " constraint=false"
 		}
-		fmt.Fprintf(out, "  r%d -> r%d [%s label=%s]\n", l.first, l.then, look, dotText(l.fieldsText()))
+		fmt.Fprintf(out, "  r%d -> r%d [%s label=%s]\n", l.first, l.then, look, dotText(dotLabel, l.fieldsText()))
 	}
 	out.WriteString("}\n")
 	return nil
 }
 
-func dotTitle(plan *wave.Plan, opts Options) string {
+func titleLines(plan *wave.Plan, opts Options) []string {
 	if opts.Title == "" {
-		return costText(plan)
+		return []string{costText(plan)}
 	}
-	return visible(opts.Title) + ". " + costText(plan)
+	return []string{opts.Title, costText(plan)}
 }
 
 func dotStage(out *bytes.Buffer, g *graph, index int, s stage, destination string) {
-	fmt.Fprintf(out, "  subgraph cluster_%d {\n    label=%s\n", index, dotText(stageTitle(s)))
+	fmt.Fprintf(out, "  subgraph cluster_%d {\n    label=%s\n", index, dotText(dotLabel, stageTitle(s)))
 	out.WriteString("    style=\"rounded,filled\"\n    color=\"#e2e8f0\"\n    fontname=\"Helvetica\"\n    fontsize=12\n    rank=same\n")
 	for _, at := range s.nodes {
 		n := g.nodes[at]
@@ -65,18 +68,18 @@ func dotStage(out *bytes.Buffer, g *graph, index int, s stage, destination strin
 			look = ` color="#b45309" penwidth=2`
 		}
 		fmt.Fprintf(out, "    r%d [label=%s tooltip=%s%s]\n", at,
-			dotText(kind, name), dotText(nodeDetails(n, destination)...), look)
+			dotText(dotLabel, kind, name), dotText(dotTooltip, nodeDetails(n, destination)...), look)
 	}
 	out.WriteString("  }\n")
 }
 
-// dotText is a quoted string with the given lines. Backslashes are doubled, because Graphviz reads \N and the like in
+// dotText is a quoted string with the given lines, each clipped. Backslashes are doubled, because Graphviz reads \N and the like in
 // labels; & is an entity, because it reads those too.
-func dotText(lines ...string) string {
+func dotText(limit int, lines ...string) string {
 	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "&", "&amp;")
 	escaped := make([]string, len(lines))
 	for i, line := range lines {
-		escaped[i] = escape.Replace(clipMiddle(visible(line), dotLabel*(1+min(i, 1))))
+		escaped[i] = escape.Replace(clipMiddle(visible(line), limit))
 	}
 	return `"` + strings.Join(escaped, `\n`) + `"`
 }

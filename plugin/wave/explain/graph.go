@@ -45,7 +45,7 @@ type link struct {
 type bounds struct {
 	// nodes is how many resources are drawn one by one. Of more, those of a kind in a stage are one node.
 	nodes int
-	// stageNodes is how many nodes a stage has after that; the rest of it is one node.
+	// stageNodes is the same for one stage, and how many nodes it has after that; the rest of it is one node.
 	stageNodes int
 	// stages is how many waves are drawn apart. Of more, neighbours are drawn as one.
 	stages int
@@ -77,7 +77,7 @@ func newGraph(plan *wave.Plan, limit bounds) *graph {
 		g.stages = append(g.stages, s)
 	}
 	addPhase := func(p phase) {
-		add(stage{name: visible(p.name) + " hooks", note: p.when, hooks: true}, p.hooks)
+		add(stage{name: p.name + " hooks", note: p.when, hooks: true}, p.hooks)
 	}
 
 	for _, p := range phases[:before] {
@@ -109,6 +109,7 @@ func collapse(resources []wave.Resource, dead map[manifest.ID]bool, single bool,
 		kind string
 		dead bool
 	}
+	single = single && (limit == 0 || len(resources) <= limit)
 	var nodes []node
 	of := map[key]int{}
 	for _, r := range resources {

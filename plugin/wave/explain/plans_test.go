@@ -2,7 +2,7 @@ package explain
 
 import (
 	"fmt"
-	"time"
+	"strings"
 
 	"github.com/tidegate/tidegate/plugin/manifest"
 	"github.com/tidegate/tidegate/plugin/wave"
@@ -195,16 +195,8 @@ var hostileNames = []string{
 	`]]>--><!--`, "a&b;&lt;#quot;#35;", "`code` **bold**", `"]; end; click r0 "javascript:alert(1)"`, `"] }; evil -> evil [label="`,
 	"\x1b[31mred\x1b[0m", "\xff\xfe bad utf-8", "\u202egnp.exe", "zero\x00byte", "支付服务-配置", "e\u0301\u0301\u0301", "🚢🌊",
 	"%%{init: {}}%%", "end", "graph", "classDef x fill:#fff;", "style r0:#a;", `\N\G\l`, "name with spaces", "", "'single'",
-	"very-long-" + string(make([]rune, 0)) + longName,
+	strings.Repeat("long-name-", 100),
 }
-
-var longName = func() string {
-	s := ""
-	for len(s) < 1000 {
-		s += "long-name-"
-	}
-	return s
-}()
 
 // hostile puts every hostile string everywhere where a plan has one.
 func hostile() *wave.Plan {
@@ -224,5 +216,3 @@ func hostile() *wave.Plan {
 	b.plan.Mode = wave.Mode(hostileNames[0])
 	return b.done()
 }
-
-var _ = time.Second

@@ -47,6 +47,7 @@ type picture struct {
 	top           float64   // of the stages
 	contentTop    float64
 	contentHeight float64
+	foot          float64 // where the findings start
 	width, height float64
 	findings      []wave.Finding
 }
@@ -148,7 +149,11 @@ func (p *picture) measure() {
 			p.left[i] += spare
 		}
 	}
-	p.height = p.bottom() + 12 + legendHeight + margin/2
+	p.foot = p.top
+	if len(p.graph.stages) > 0 {
+		p.foot = p.bottom() + 12 + legendHeight
+	}
+	p.height = p.foot + margin/2
 	if n := len(p.findings); n > 0 {
 		p.height += findingLine*float64(min(n, mostFindings+1)) + 6
 	}

@@ -44,7 +44,7 @@ func (p *picture) legend() {
 
 // findingLines writes the findings under the picture, the gravest first.
 func (p *picture) findingLines() {
-	y := p.bottom() + 12 + legendHeight + 14
+	y := p.foot + 14
 	room := p.width - 2*margin
 	for i, f := range p.findings {
 		if i == mostFindings {

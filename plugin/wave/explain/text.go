@@ -41,7 +41,7 @@ type page struct {
 }
 
 func writeText(out *bytes.Buffer, plan *wave.Plan, opts Options) error {
-	p := &page{out: out, plan: plan, color: opts.Color, width: opts.Width, deadlocked: deadlocked(plan)}
+	p := &page{out: out, plan: plan, color: opts.Color, width: opts.Width, deadlocked: named(plan, wave.Deadlock)}
 	p.measure()
 	p.header(opts.Title)
 	for _, w := range plan.Waves {
@@ -80,6 +80,10 @@ func (p *page) reasonColumn() int { return 2 + p.kind + 2 + p.name + 2 }
 func (p *page) header(title string) {
 	if title != "" {
 		p.line("", bold, visible(title))
+	}
+	if resourceCount(p.plan)+len(p.plan.Hooks) == 0 {
+		p.line("", plain, "No resources: nothing to order.")
+		return
 	}
 	summary := fmt.Sprintf("%s in %s", count(resourceCount(p.plan), "resource"), count(len(p.plan.Waves), "wave"))
 	if n := len(p.plan.Hooks); n > 0 {
@@ -133,15 +137,15 @@ func (p *page) wave(w wave.Wave) {
 
 func (p *page) phase(phase phase) {
 	p.out.WriteByte('\n')
-	p.out.WriteString(p.paint(bold, "Hooks "+visible(phase.name)))
-	if phase.when != "" {
-		p.out.WriteString("  " + phase.when)
-	}
-	p.out.WriteByte('\n')
+	p.out.WriteString(p.paint(bold, phase.name+" hooks") + "  " + phase.when + "\n")
 	for _, r := range phase.hooks {
-		if r.Wave != 0 {
-			r.Reason.Text = strings.TrimPrefix(fmt.Sprintf("%s; wave %d of its phase", r.Reason.Text, r.Wave), "; ")
+		if phase.name == otherPhase {
+			r.Reason.Text += "; phase " + r.Hook
 		}
+		if r.Wave != 0 {
+			r.Reason.Text += fmt.Sprintf("; wave %d of its phase", r.Wave)
+		}
+		r.Reason.Text = strings.TrimPrefix(r.Reason.Text, "; ")
 		p.resource(r)
 	}
 }
@@ -234,9 +238,7 @@ func (r *row) end() {
 	r.at = 0
 }
 
-// deadlocked are the resources that a deadlock names.
-func deadlocked(plan *wave.Plan) map[manifest.ID]bool { return named(plan, wave.Deadlock) }
-
+// named are the resources that findings of a severity name.
 func named(plan *wave.Plan, severity wave.Severity) map[manifest.ID]bool {
 	ids := map[manifest.ID]bool{}
 	for _, f := range plan.Findings {

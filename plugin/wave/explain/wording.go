@@ -131,16 +131,18 @@ var phaseOrder = []phase{
 	{name: "SyncFail", when: "if the sync fails"},
 	{name: "PreDelete", when: "before the Application is deleted"},
 	{name: "PostDelete", when: "after the Application is deleted"},
+	{name: otherPhase, when: "in a phase of another name"},
 }
 
-// hookPhases groups hooks by phase in the order in which the phases run, unknown phases last; inside a phase by wave.
+const otherPhase = "Other"
+
+// hookPhases groups hooks by phase in the order in which the phases run; inside a phase by wave.
 func hookPhases(hooks []wave.Resource) []phase {
 	phases := slices.Clone(phaseOrder)
 	for _, hook := range hooks {
 		at := slices.IndexFunc(phases, func(p phase) bool { return p.name == hook.Hook })
 		if at < 0 {
-			at = len(phases)
-			phases = append(phases, phase{name: hook.Hook})
+			at = len(phases) - 1
 		}
 		phases[at].hooks = append(phases[at].hooks, hook)
 	}
