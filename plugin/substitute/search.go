@@ -31,7 +31,7 @@ type step struct {
 func (s *search) object(object manifest.Object) {
 	s.id = object.ID()
 	secret := isSecret(object)
-	for _, key := range slices.Sorted(maps.Keys(object)) {
+	for _, key := range sortedKeys(object) {
 		if !secret || key != "data" {
 			s.entry(key, object[key])
 		}
@@ -50,7 +50,7 @@ func (s *search) value(value any) {
 	case string:
 		s.text(value, false)
 	case map[string]any:
-		for _, key := range slices.Sorted(maps.Keys(value)) {
+		for _, key := range sortedKeys(value) {
 			s.entry(key, value[key])
 		}
 	case []any:
@@ -60,6 +60,15 @@ func (s *search) value(value any) {
 			s.path = s.path[:len(s.path)-1]
 		}
 	}
+}
+
+func sortedKeys(m map[string]any) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // text reports a variable once per string, however often it stands in it.

@@ -139,17 +139,20 @@ func mentions(value any) bool {
 	return false
 }
 
+// replace returns what belongs in the value's place: the value itself, unless it is a string with a variable in it.
 func replace(value any, values map[string]string) any {
-	switch value := value.(type) {
+	switch content := value.(type) {
 	case string:
-		return expand(value, values)
+		if strings.Contains(content, "${") {
+			return expand(content, values)
+		}
 	case map[string]any:
-		for key, item := range value {
-			value[key] = replace(item, values)
+		for key, item := range content {
+			content[key] = replace(item, values)
 		}
 	case []any:
-		for i, item := range value {
-			value[i] = replace(item, values)
+		for i, item := range content {
+			content[i] = replace(item, values)
 		}
 	}
 	return value
