@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidegate/tidegate/test/cmpserver"
@@ -91,15 +90,20 @@ func copyExample(t *testing.T, files map[string]string) string {
 		t.Fatal(err)
 	}
 	for name, content := range files {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		write(t, dir, name, content)
 	}
 	return dir
+}
+
+func write(t *testing.T, dir, name, content string) {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestArgoCDGetsWhatRenderPrints(t *testing.T) {
@@ -140,20 +144,6 @@ func TestArgoCDGetsWhatRenderPrints(t *testing.T) {
 	}
 }
 
-const staging = "services/payments-api/overlays/staging"
-
-func application() cmpserver.Application {
-	return cmpserver.Application{Name: "payments-api-staging", Namespace: "payments-staging", Path: staging}
-}
-
-func text(name, value string) v1alpha1.ApplicationSourcePluginParameter {
-	return v1alpha1.ApplicationSourcePluginParameter{Name: name, String_: &value}
-}
-
-func list(name string, values ...string) v1alpha1.ApplicationSourcePluginParameter {
-	return v1alpha1.ApplicationSourcePluginParameter{Name: name, OptionalArray: &v1alpha1.OptionalArray{Array: values}}
-}
-
-func mapping(name string, values map[string]string) v1alpha1.ApplicationSourcePluginParameter {
-	return v1alpha1.ApplicationSourcePluginParameter{Name: name, OptionalMap: &v1alpha1.OptionalMap{Map: values}}
+func application(path string) cmpserver.Application {
+	return cmpserver.Application{Name: "payments-api-staging", Namespace: "payments-staging", Path: path}
 }
