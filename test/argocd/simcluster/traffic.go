@@ -1,0 +1,32 @@
+package simcluster
+
+import (
+	"github.com/argoproj/gitops-engine/pkg/utils/kube"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+func (c *Cluster) giveServiceAddress(key kube.ResourceKey, obj *unstructured.Unstructured) {
+	if str(obj.Object, "spec", "type") == "LoadBalancer" && c.holds(key, "address", true, c.env.LoadBalancerAddress) {
+		obj.Object["status"] = address()
+	}
+}
+
+func (c *Cluster) giveIngressAddress(key kube.ResourceKey, obj *unstructured.Unstructured) {
+	if c.holds(key, "address", true, c.env.IngressAddress) {
+		obj.Object["status"] = address()
+	}
+}
+
+func address() map[string]any {
+	return map[string]any{"loadBalancer": map[string]any{"ingress": []any{map[string]any{"ip": "192.0.2.1"}}}}
+}
+
+// probeAPIService is the aggregator, which asks the server behind the Service.
+func (c *Cluster) probeAPIService(key kube.ResourceKey, obj *unstructured.Unstructured) {
+	why := ""
+	if service := dict(obj.Object, "spec", "service"); service != nil {
+		why = c.unserved(str(service, "namespace"), str(service, "name"))
+	}
+	available := c.holds(key, "answer", why == "", 1)
+	obj.Object["status"] = map[string]any{"conditions": conditions(condition("Available", available, "Probe", why))}
+}
