@@ -1,26 +1,32 @@
 package manifest
 
 import (
-	"bytes"
 	"encoding/json"
 
 	"sigs.k8s.io/yaml"
 )
 
-// YAML writes the objects as one stream, separated by ---, in the bytes that `kustomize build` writes.
+// YAML writes the objects as one stream, separated by ---, in the bytes that `kustomize build` writes: what
+// sigs.k8s.io/yaml makes of each object by way of JSON. Objects are written directly, at a tenth of that cost; one with
+// anything out of the ordinary in it goes through the library.
 func YAML(objects []Object) ([]byte, error) {
-	var out bytes.Buffer
+	var out []byte
 	for i, object := range objects {
 		if i > 0 {
-			out.WriteString("---\n")
+			out = append(out, "---\n"...)
+		}
+		e := emitter{out: out}
+		if e.document(object); !e.odd {
+			out = e.out
+			continue
 		}
 		doc, err := yaml.Marshal(object)
 		if err != nil {
 			return nil, err
 		}
-		out.Write(doc)
+		out = append(out, doc...)
 	}
-	return out.Bytes(), nil
+	return out, nil
 }
 
 // JSON writes the objects as a v1 List, indented, with a newline at the end: what `kubectl get -o json` shows.
