@@ -13,8 +13,10 @@ type Limits struct {
 	TotalBytes int64
 	// Builds is how many kustomizations one render may build; bases that list a base twice double at every level.
 	Builds int
-	// AliasNodes is how many nodes the YAML aliases of one file may expand to.
-	AliasNodes int
+	// Nodes is how many YAML nodes the aliases of one file may add to it.
+	Nodes int
+	// Depth is how deeply a file may be nested.
+	Depth int
 	// Documents is how many YAML documents one file may hold.
 	Documents int
 
@@ -22,8 +24,6 @@ type Limits struct {
 
 	// Lookups is how often kustomize may ask for a file or a folder.
 	Lookups int
-	// Depth is how deeply a file may be nested.
-	Depth int
 	// Bytes is how much may be read.
 	Bytes int64
 }
@@ -31,8 +31,8 @@ type Limits struct {
 // DefaultLimits are far above what public repositories need, and low enough for a container of 256 MiB.
 func DefaultLimits() Limits {
 	return Limits{
-		FileBytes: 16 << 20, TotalBytes: 64 << 20, Builds: 4096, AliasNodes: 100_000, Documents: 20_000,
-		Lookups: 20_000, Depth: 250, Bytes: 16 << 20,
+		FileBytes: 16 << 20, TotalBytes: 64 << 20, Builds: 1000, Nodes: 100_000, Depth: 250, Documents: 20_000,
+		Lookups: 20_000, Bytes: 16 << 20,
 	}
 }
 
@@ -41,7 +41,7 @@ func (l Limits) orDefaults() Limits {
 	l.FileBytes = orDefault(l.FileBytes, d.FileBytes)
 	l.TotalBytes = orDefault(l.TotalBytes, d.TotalBytes)
 	l.Builds = orDefault(l.Builds, d.Builds)
-	l.AliasNodes = orDefault(l.AliasNodes, d.AliasNodes)
+	l.Nodes = orDefault(l.Nodes, d.Nodes)
 	l.Documents = orDefault(l.Documents, d.Documents)
 	l.Lookups = orDefault(l.Lookups, d.Lookups)
 	l.Depth = orDefault(l.Depth, d.Depth)
@@ -109,13 +109,10 @@ func (b *budget) content(name string, content []byte) error {
 	if n := bytes.Count(content, []byte("\n---")); n > b.limits.Documents {
 		return fmt.Errorf("%s holds %d YAML documents, more than the %d that a file may hold", name, n, b.limits.Documents)
 	}
-	if mayExpand(content) {
-		if line, nodes := expansion(content, b.limits.AliasNodes); nodes > b.limits.AliasNodes {
-			return fmt.Errorf("%s:%d: its YAML aliases expand to more than %d nodes", name, line, b.limits.AliasNodes)
+	if mayExpand(content) || depthBound(content) > b.limits.Depth {
+		if err := checkShape(content, b.limits.Nodes, b.limits.Depth); err != nil {
+			return fmt.Errorf("%s:%w", name, err)
 		}
-	}
-	if depth := depthBound(content); !b.isolate && depth > b.limits.Depth {
-		return &unboundedError{fmt.Sprintf("%s is nested up to %d levels deep", name, depth)}
 	}
 	return nil
 }

@@ -28,7 +28,11 @@ func (f *fileSystem) explain(err error) error {
 			return found
 		}
 	}
-	return errors.New(f.top + ": " + f.tidy(err.Error()))
+	at := f.top
+	if len(f.scanned) > 0 {
+		at = f.scanned[0].file
+	}
+	return errors.New(at + ": " + f.tidy(err.Error()))
 }
 
 // inspect looks for a fault in one kustomization or in the files it names.
@@ -99,6 +103,11 @@ func inspectDocument(document *yaml.Node, ref reference) error {
 		return nil
 	}
 	object, at := yaml.NewRNode(document), document.Content[0].Line
+	for name := range object.GetAnnotations() {
+		if strings.HasPrefix(name, "internal.config.kubernetes.io/") {
+			return fmt.Errorf("%d: the %s carries kustomize's own annotation %s; remove it", at, object.GetKind(), name)
+		}
+	}
 	switch ref.field {
 	case "generators", "transformers", "validators":
 		if _, ok := object.GetAnnotations()["config.kubernetes.io/function"]; ok {

@@ -2,10 +2,13 @@ package render
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/tidegate/tidegate/plugin/nearest"
 )
 
 // keyLine finds the first line on which a mapping has this key, at any depth.
@@ -38,36 +41,16 @@ func findKey(node *yaml.Node, key string) *yaml.Node {
 
 // suggestion names the field of a kustomization that was probably meant.
 func suggestion(field string) string {
-	best, least := "", 1+len(field)/3
+	var names []string
 	kustomization := reflect.TypeFor[types.Kustomization]()
 	for i := range kustomization.NumField() {
-		name, _, _ := strings.Cut(kustomization.Field(i).Tag.Get("json"), ",")
-		if d := distance(strings.ToLower(field), strings.ToLower(name)); name != "" && d <= least {
-			best, least = name, d-1
+		if name, _, _ := strings.Cut(kustomization.Field(i).Tag.Get("json"), ","); name != "" {
+			names = append(names, name)
 		}
 	}
-	if best == "" {
-		return ""
+	slices.Sort(names)
+	if best := nearest.Name(field, names); best != "" {
+		return "; did you mean " + best + "?"
 	}
-	return "; did you mean " + best + "?"
-}
-
-// distance is the number of letters to insert, delete or replace between two words (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
+	return ""
 }

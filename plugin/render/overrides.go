@@ -23,6 +23,12 @@ func (o Overrides) none() bool {
 	return len(o.Images) == 0 && len(o.Replicas) == 0 && o.NamePrefix == "" && o.NameSuffix == ""
 }
 
+// Check says which override cannot be read, if any.
+func (o Overrides) Check() error {
+	_, err := o.edit(nil)
+	return err
+}
+
 // edit applies the overrides to the content of a kustomization.
 func (o Overrides) edit(content []byte) ([]byte, error) {
 	if o.none() {

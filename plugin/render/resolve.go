@@ -109,3 +109,26 @@ func (r *resolver) walk(at, rest, name string) (string, bool, error) {
 }
 
 var errNotDir = errors.New("not a directory")
+
+// maxSmallFile bounds what ReadFile reads.
+const maxSmallFile = 1 << 20
+
+// ReadFile reads a small file of a tree, following links inside it. A folder or nothing there is fs.ErrNotExist.
+func ReadFile(tree Tree, name string) ([]byte, error) {
+	r := resolver{tree: tree, dirs: map[string]string{".": "."}}
+	resolved, isDir, err := r.resolve(name)
+	switch {
+	case err != nil && missing(err), isDir:
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	case err != nil:
+		return nil, err
+	}
+	info, err := tree.Lstat(resolved)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxSmallFile {
+		return nil, fmt.Errorf("%s is no regular file of at most %d bytes", name, maxSmallFile)
+	}
+	return tree.ReadFile(resolved)
+}

@@ -2,6 +2,8 @@ package render
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -26,49 +28,67 @@ func token(content []byte, mark byte) bool {
 	}
 }
 
-// expansion counts the nodes that a file has once its aliases are followed, up to just above the limit, and tells the
-// line of the document that exceeds it. A file that is no YAML has none: kustomize will say so if it matters.
-func expansion(content []byte, limit int) (line, nodes int) {
+// checkShape refuses a file that is nested too deeply or that its aliases blow up. A file that is no YAML passes:
+// kustomize says so if it matters.
+func checkShape(content []byte, nodes, depth int) error {
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	for {
 		var document yaml.Node
-		if decoder.Decode(&document) != nil {
-			return 0, 0
-		}
-		counted := counter{limit: limit, seen: map[*yaml.Node]int{}}
-		if n := counted.count(&document); n > limit {
-			return counted.line, n
-		}
-	}
-}
-
-// counter counts nodes; a node that several aliases name is counted for each but walked once.
-type counter struct {
-	limit int
-	line  int
-	seen  map[*yaml.Node]int
-}
-
-func (c *counter) count(node *yaml.Node) int {
-	if node.Kind == yaml.AliasNode {
-		if n, ok := c.seen[node.Alias]; ok {
-			return n
-		}
-		node = node.Alias
-	}
-	c.seen[node] = c.limit + 1 // a node that contains itself has no end
-	n := 1
-	for _, child := range node.Content {
-		if n += c.count(child); n > c.limit {
-			if c.line == 0 {
-				c.line = child.Line
+		if err := decoder.Decode(&document); err != nil {
+			if strings.Contains(err.Error(), "exceeded max depth") {
+				return fmt.Errorf("1: it is nested more than %d levels deep", depth)
 			}
-			n = c.limit + 1
-			break
+			return nil
+		}
+		s := shape{nodes: nodes, depth: depth, seen: map[*yaml.Node]size{}}
+		s.count(&document, 0)
+		if s.err != nil {
+			return s.err
 		}
 	}
-	c.seen[node] = n
-	return n
+}
+
+// shape counts the nodes that aliases add; what several aliases name counts for each but is walked once.
+type shape struct {
+	nodes, depth int
+	seen         map[*yaml.Node]size
+	err          error
+}
+
+// size is how many nodes stand below a node, itself included, and how many of them only because of aliases.
+type size struct{ all, added int }
+
+func (s *shape) count(node *yaml.Node, depth int) size {
+	if depth > s.depth {
+		s.fail("%d: it is nested more than %d levels deep", node.Line, s.depth)
+	}
+	if node.Kind == yaml.AliasNode {
+		n, ok := s.seen[node.Alias]
+		if !ok {
+			n = s.count(node.Alias, depth)
+		}
+		return size{n.all, n.all}
+	}
+	s.seen[node] = size{s.nodes + 1, s.nodes + 1} // one that contains itself has no end
+	total := size{all: 1}
+	for _, child := range node.Content {
+		if s.err != nil {
+			return total
+		}
+		n := s.count(child, depth+1)
+		total.all, total.added = total.all+n.all, total.added+n.added
+		if total.added > s.nodes {
+			s.fail("%d: its YAML aliases expand to more than %d nodes", child.Line, s.nodes)
+		}
+	}
+	s.seen[node] = total
+	return total
+}
+
+func (s *shape) fail(format string, args ...any) {
+	if s.err == nil {
+		s.err = fmt.Errorf(format, args...)
+	}
 }
 
 // depthBound returns a number that the nesting of a YAML file cannot exceed, from the brackets that are open at once
