@@ -43,7 +43,7 @@ bench: bin/kustomize ## benchmarks, beside kustomize build: BENCH=regexp COUNT=n
 .PHONY: generate
 generate: build ## what is generated: tables in docs/, the picture of the example's plan, embedded data
 	go generate ./...
-	bin/tidegate plan -o svg examples/gitops-platform/services/payments-api/overlays/staging > docs/plan.svg
+	bin/tidegate plan -o svg --root examples/gitops-platform examples/gitops-platform/services/payments-api/overlays/staging > docs/plan.svg
 
 .PHONY: image
 image: ## the sidecar's image, with docker

@@ -89,6 +89,10 @@ func copyExample(t *testing.T, files map[string]string) string {
 	if err := os.CopyFS(dir, os.DirFS(example)); err != nil {
 		t.Fatal(err)
 	}
+	// Where the repository ends: above it nothing is read, and messages name paths below it.
+	if err := os.Mkdir(filepath.Join(dir, ".git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	for name, content := range files {
 		write(t, dir, name, content)
 	}

@@ -21,7 +21,8 @@ import (
 const staging = "services/payments-api/overlays/staging"
 
 type demo struct {
-	bin, repo string
+	bin  string
+	repo string // a checkout of the example
 }
 
 func main() {
@@ -40,17 +41,29 @@ func run(bin, repo, config string) error {
 	if err != nil {
 		return err
 	}
-	d := demo{bin: bin, repo: repo}
-	return errors.Join(d.plan(), d.render(), d.refusal(), d.argoCD(config))
+	checkout, err := os.MkdirTemp("", "tidegate-demo")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(checkout)
+	if err := os.CopyFS(checkout, os.DirFS(repo)); err != nil {
+		return err
+	}
+	// Where the repository ends: nothing above it is read, and messages name paths below it.
+	if err := os.Mkdir(filepath.Join(checkout, ".git"), 0o700); err != nil {
+		return err
+	}
+	d := demo{bin: bin, repo: checkout}
+	return errors.Join(d.plan(), d.render(), d.argoCD(config), d.refusal())
 }
 
 func title(text string) { fmt.Printf("\n=== %s\n\n", text) }
 
-// tidegate runs the command in dir, as a reader would.
-func (d demo) tidegate(dir string, args ...string) (stdout, stderr []byte, err error) {
+// tidegate runs the command in the repository, as a reader would.
+func (d demo) tidegate(args ...string) (stdout, stderr []byte, err error) {
 	fmt.Printf("$ tidegate %s\n", strings.Join(args, " "))
 	cmd := exec.Command(filepath.Join(d.bin, "tidegate"), args...)
-	cmd.Dir = dir
+	cmd.Dir = d.repo
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = cmd.Run()
@@ -59,14 +72,14 @@ func (d demo) tidegate(dir string, args ...string) (stdout, stderr []byte, err e
 
 func (d demo) plan() error {
 	title("The order in which Argo CD will apply staging, and why")
-	stdout, stderr, err := d.tidegate(d.repo, "plan", staging)
+	stdout, stderr, err := d.tidegate("plan", staging)
 	fmt.Printf("%s%s", stdout, stderr)
 	return err
 }
 
 func (d demo) render() error {
 	title("What Argo CD is given: kustomize's objects with their waves (here without the bodies)")
-	stdout, stderr, err := d.tidegate(d.repo, "render", staging)
+	stdout, stderr, err := d.tidegate("render", staging)
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, stderr)
 	}
@@ -105,15 +118,7 @@ func head(document string) []string {
 
 func (d demo) refusal() error {
 	title("A Secret in plain text is committed by mistake")
-	dir, err := os.MkdirTemp("", "tidegate-demo")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	if err := os.CopyFS(dir, os.DirFS(d.repo)); err != nil {
-		return err
-	}
-	overlay := filepath.Join(dir, staging)
+	overlay := filepath.Join(d.repo, staging)
 	secret := "apiVersion: v1\nkind: Secret\nmetadata:\n  name: payments-api-token\nstringData:\n  token: hunter2\n"
 	if err := os.WriteFile(filepath.Join(overlay, "token.yaml"), []byte(secret), 0o600); err != nil {
 		return err
@@ -127,7 +132,7 @@ func (d demo) refusal() error {
 	if err := os.WriteFile(kustomization, content, 0o600); err != nil {
 		return err
 	}
-	stdout, stderr, err := d.tidegate(dir, "render", staging)
+	stdout, stderr, err := d.tidegate("render", staging)
 	fmt.Printf("%s", stderr)
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != 1 || len(stdout) > 0 {
@@ -139,17 +144,7 @@ func (d demo) refusal() error {
 
 func (d demo) argoCD(config string) error {
 	title("The same through Argo CD's own repo-server code and plugin server, over a unix socket")
-	server, err := cmpserver.Start(cmpserver.Options{ConfigDir: config, Path: d.bin})
-	if err != nil {
-		return err
-	}
-	err = errors.Join(d.compare(server, "the whole repository sent", ""),
-		d.compare(server, "only services/payments-api sent", "/services/payments-api"))
-	return errors.Join(err, server.Close())
-}
-
-func (d demo) compare(server *cmpserver.Server, sent, generatePaths string) error {
-	stdout, stderr, err := d.tidegate(d.repo, "render", staging)
+	stdout, stderr, err := d.tidegate("render", staging)
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, stderr)
 	}
@@ -157,18 +152,28 @@ func (d demo) compare(server *cmpserver.Server, sent, generatePaths string) erro
 	if err != nil {
 		return err
 	}
-	got, err := server.Manifests(context.Background(), d.repo, cmpserver.Application{
-		Name:          "payments-api-staging",
-		Namespace:     "payments-staging",
-		Path:          staging,
-		GeneratePaths: generatePaths,
-	})
+	server, err := cmpserver.Start(cmpserver.Options{ConfigDir: config, Path: d.bin})
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(want, got) {
-		return fmt.Errorf("with %s, Argo CD got other manifests than tidegate render prints", sent)
+	for _, sent := range []struct{ what, generatePaths string }{
+		{"the whole repository", ""},
+		{"only services/payments-api", "/services/payments-api"},
+	} {
+		got, renderErr := server.Manifests(context.Background(), d.repo, cmpserver.Application{
+			Name:          "payments-api-staging",
+			Namespace:     "payments-staging",
+			Path:          staging,
+			GeneratePaths: sent.generatePaths,
+		})
+		if renderErr == nil && !slices.Equal(want, got) {
+			renderErr = errors.New("got other manifests than tidegate render prints")
+		}
+		if renderErr != nil {
+			err = errors.Join(err, fmt.Errorf("sending %s through repo-server: %w", sent.what, renderErr))
+			continue
+		}
+		fmt.Printf("Argo CD's repo-server sends the plugin %s, and gets the same %d objects\n", sent.what, len(got))
 	}
-	fmt.Printf("Argo CD, %s: %d objects, the same as above\n", sent, len(got))
-	return nil
+	return errors.Join(err, server.Close())
 }
