@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/tidegate/tidegate/plugin/manifest"
+	"github.com/tidegate/tidegate/plugin/wave/refer"
 )
 
 // Mode says how much of the order is written down.
@@ -92,13 +93,13 @@ type Reason struct {
 }
 
 // Strength says how much of the earlier thing the later one needs.
-type Strength string
+type Strength = refer.Strength
 
 const (
 	// Applied needs the earlier thing to exist. The same wave will do where Argo CD's kind order applies it first.
-	Applied Strength = "applied"
+	Applied = refer.Applied
 	// Healthy needs the earlier thing to have done its work: only a later wave will do.
-	Healthy Strength = "healthy"
+	Healthy = refer.Healthy
 )
 
 // Edge says that From needs To first, and which field says so.

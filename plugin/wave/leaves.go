@@ -1,0 +1,89 @@
+package wave
+
+import "github.com/tidegate/tidegate/plugin/wave/refer"
+
+// chooseLeaves decides what goes into the last wave, which Argo CD never waits for: the kinds of the leaf tier, and
+// what rules 2 to 5 send there, as long as nothing of an earlier wave needs it.
+func (p *planner) chooseLeaves() {
+	for i := range p.slots {
+		if s := &p.slots[i]; !s.fixed() {
+			p.candidate(i, len(p.neededBy[i]) > 0)
+		}
+	}
+	p.pullOut()
+}
+
+// candidate says whether an object would be leaf if nothing of an earlier wave needed it.
+func (p *planner) candidate(i int, needed bool) {
+	s := &p.slots[i]
+	switch kind := p.set.Items[i].Kind; {
+	case s.leaf: // a rule before this one said so
+	case s.tier.Name == leafTier:
+		s.leaf = true
+	case kind == claimKind:
+		s.leaf, s.rule, s.text = true, "unused-claim", "no pod of this sync uses the claim, and it may stay pending until one does"
+	case kind == certificateKind:
+		s.leaf, s.rule, s.text = true, "unconsumed-certificate", "no pod or webhook here needs its Secret"
+	case kind == serviceKind && s.waits && !needed:
+		s.leaf, s.rule, s.text = true, "unneeded-load-balancer", "nothing here needs it, and its address may take minutes"
+	}
+}
+
+// pullOut takes out of the leaves what the others need, and what that needs. A leaf that must have done its work
+// before another leaf goes, too.
+func (p *planner) pullOut() {
+	out := make([][]int, len(p.slots))
+	var queue []int
+	pull := func(from, to int, firm bool) {
+		if s := &p.slots[to]; s.leaf && (firm || !p.slots[from].leaf) {
+			s.leaf = false
+			p.pulled(from, to)
+			queue = append(queue, to)
+		}
+	}
+	for n, e := range p.edges {
+		if p.inert[n] || p.slots[e.From].phase() != syncPhase {
+			continue
+		}
+		out[e.From] = append(out[e.From], e.To)
+		late := p.slots[e.From].fixed() && p.slots[e.From].pin.Wave >= leafWave
+		if !late || e.Strength == Healthy {
+			pull(e.From, e.To, e.Strength == Healthy)
+		}
+	}
+	for _, t := range p.together {
+		out[t.from] = append(out[t.from], t.to)
+		pull(t.from, t.to, false)
+	}
+	for len(queue) > 0 {
+		from := queue[0]
+		queue = queue[1:]
+		for _, to := range out[from] {
+			pull(from, to, false)
+		}
+	}
+}
+
+// pulled notes why a leaf is none.
+func (p *planner) pulled(by, i int) {
+	s := &p.slots[i]
+	s.rule, s.text = "", ""
+	if s.tier.Name == leafTier {
+		s.tier = Tier{leafTier, builtinTiers().byName[workloadsTier].Wave}
+		s.rule, s.text = "needed-leaf", p.name(by)+" needs it, so it cannot wait for the last wave"
+	}
+}
+
+// idleClaims: rule 2. A claim is used only by what starts pods; zero replicas or a CronJob do not need it to exist.
+func (p *planner) idleClaims() {
+	for n, e := range p.edges {
+		if p.uses(e) && !p.set.Items[e.From].Pods.Start {
+			p.inert[n] = true
+		}
+	}
+}
+
+// uses says whether an edge is that of pods to a claim they mount.
+func (p *planner) uses(e refer.Edge) bool {
+	return p.set.Items[e.To].Kind == claimKind && p.set.Items[e.From].Pods != nil && !e.Declared
+}

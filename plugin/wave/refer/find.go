@@ -1,0 +1,219 @@
+package refer
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Edge says that one object of a set needs another first.
+type Edge struct {
+	// From and To are places in Set.Items.
+	From, To int
+	// Field is the path in From that made the edge, or "Kind name: path" where it stands in another object.
+	Field    string
+	Strength Strength
+	// Declared says that people wrote this order down, rather than a field that has another purpose.
+	Declared bool
+	// Soft says that From becomes healthy without To, too; the order only spares it a wrong start.
+	Soft bool
+}
+
+// Result is all that was found.
+type Result struct {
+	// Edges are ordered by From, then as found. Of equal pairs only the strongest is kept.
+	Edges []Edge
+	// Missing are the objects that depends-on names and the set does not have.
+	Missing []Missing
+}
+
+// Missing is a declared reference to what is not there.
+type Missing struct {
+	From  int
+	Field string
+	Text  string
+}
+
+// Find finds all references between the objects of the set. Extra rows add to the built-in ones. An error tells of a
+// depends-on annotation that cannot be read.
+func Find(set *Set, extra []Reference) (*Result, error) {
+	return find(set, append(slices.Clip(Builtin()), extra...))
+}
+
+func find(set *Set, table []Reference) (*Result, error) {
+	f := &finder{set: set, seen: map[pair]int{}}
+	f.index()
+	f.producers()
+	f.fields(table)
+	f.claims()
+	f.definitions()
+	f.accounts()
+	f.policies()
+	f.disruption()
+	f.replaced()
+	f.controllers()
+	err := f.declared()
+	f.webhooks()
+	slices.SortStableFunc(f.edges, func(a, b Edge) int { return a.From - b.From })
+	return &Result{Edges: f.edges, Missing: f.missing}, err
+}
+
+type finder struct {
+	set       *Set
+	edges     []Edge
+	seen      map[pair]int // number of the edge
+	pods      podIndex
+	makers    map[secret][]int
+	accountOf map[account][]int // workloads that run as an account
+	missing   []Missing
+	errs      []error
+}
+
+type pair struct {
+	from, to int
+	declared bool
+}
+
+// add remembers an edge; of two between the same objects the stronger one, found first.
+func (f *finder) add(e Edge) {
+	if e.From == e.To && !e.Declared {
+		return
+	}
+	key := pair{e.From, e.To, e.Declared}
+	if number, ok := f.seen[key]; ok {
+		if old := &f.edges[number]; old.Strength == Applied && e.Strength == Healthy || old.Soft && !e.Soft {
+			*old = e
+		}
+		return
+	}
+	f.seen[key] = len(f.edges)
+	f.edges = append(f.edges, e)
+}
+
+// fields walks every object along the fields of the table.
+func (f *finder) fields(table []Reference) {
+	tries := fieldTries(table)
+	pods := tries[Kind{Kind: podsFrom}]
+	for i := range f.set.Items {
+		item := &f.set.Items[i]
+		visit := func(row *Reference, value any, beside map[string]any, at trail) {
+			f.reference(i, row, value, beside, at)
+		}
+		if fields := tries[item.Kind]; fields != nil {
+			fields.walk(map[string]any(item.Object), nil, make(trail, 0, 16), visit)
+		}
+		if item.Pods != nil && pods != nil {
+			pods.walk(item.Pods.Spec, nil, append(make(trail, 0, 16), item.Pods.Field), visit)
+		}
+	}
+}
+
+// fieldTries makes the tries by kind; those of the built-in table once.
+func fieldTries(table []Reference) map[Kind]*trie {
+	builtin := Builtin()
+	if len(table) == len(builtin) && &table[0] == &builtin[0] {
+		return builtinTries()
+	}
+	return makeTries(table)
+}
+
+var builtinTries = sync.OnceValue(func() map[Kind]*trie { return makeTries(Builtin()) })
+
+func makeTries(table []Reference) map[Kind]*trie {
+	tries := map[Kind]*trie{}
+	for i := range table {
+		row := &table[i]
+		steps, err := parsePath(row.Field)
+		if err != nil {
+			panic(err) // Parse and the tests of the table have seen the row
+		}
+		for _, from := range row.From {
+			kind := Canonical(ParseKind(from))
+			if tries[kind] == nil {
+				tries[kind] = &trie{}
+			}
+			tries[kind].add(steps, row)
+		}
+	}
+	return tries
+}
+
+// reference turns what a field holds into edges.
+func (f *finder) reference(from int, row *Reference, value any, beside map[string]any, at trail) {
+	name, _ := value.(string)
+	if m, ok := value.(map[string]any); ok {
+		name, _ = m["name"].(string)
+		beside = m
+	}
+	if name == "" || row.Unless != "" && beside[row.Unless] == true || row.When != "" && beside[row.When] != true {
+		return
+	}
+	namespace := f.set.Items[from].ID.Namespace
+	if row.Namespace != "" {
+		if ns, _ := beside[row.Namespace].(string); ns != "" {
+			namespace = ns
+		}
+	}
+	kind := ParseKind(row.To)
+	if row.Typed {
+		kind = typed(kind, beside)
+	}
+	namespace, name = formed(row.Form, namespace, name)
+	f.need(Edge{From: from, Field: at.String(), Strength: row.Strength}, kind, namespace, name, row.Behind)
+}
+
+// need adds the edges to an object of that name, to what makes it, and to the workloads behind it.
+func (f *finder) need(e Edge, kind Kind, namespace, name string, behind Strength) {
+	if kind == secretKind {
+		f.needMaker(e, namespace, name)
+	}
+	to, ok := f.set.Find(kind, namespace, name)
+	if !ok {
+		return
+	}
+	e.To = to
+	f.add(e)
+	if behind != "" && kind == serviceKind {
+		f.behind(e, to, behind)
+	}
+}
+
+// typed reads the kind and group that stand beside a name.
+func typed(kind Kind, beside map[string]any) Kind {
+	if named, _ := beside["kind"].(string); named != "" {
+		kind.Kind = named
+	}
+	for _, field := range []string{"apiGroup", "group"} {
+		if group, ok := beside[field].(string); ok {
+			kind.Group = group
+			return kind
+		}
+	}
+	if version, _ := beside["apiVersion"].(string); version != "" {
+		group, _, found := strings.Cut(version, "/")
+		if !found {
+			group = ""
+		}
+		kind.Group = group
+	}
+	return kind
+}
+
+// formed reads a name that says more than a name.
+func formed(form, namespace, name string) (string, string) {
+	switch form {
+	case "namespace/name":
+		if ns, rest, ok := strings.Cut(name, "/"); ok {
+			return ns, rest
+		}
+	case "host":
+		parts := strings.Split(name, ".")
+		if len(parts) == 2 || len(parts) > 2 && parts[2] == "svc" {
+			return parts[1], parts[0]
+		}
+	}
+	return namespace, name
+}
+
+func (f *finder) failure() error { return errors.Join(f.errs...) }

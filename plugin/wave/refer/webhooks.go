@@ -1,0 +1,164 @@
+package refer
+
+import "strings"
+
+const admissionGroup = "admissionregistration.k8s.io"
+
+// webhook is one webhook of a configuration, as far as it decides whom it stops.
+type webhook struct {
+	config     int
+	field      string
+	rules      []any
+	exact      bool // matchPolicy
+	objects    selector
+	namespaces selector
+}
+
+// webhooks: a custom resource that a webhook would be asked about needs the webhook's configuration, so that it is
+// neither let in unseen nor turned away; not the resources that the webhook itself needs, which would wait for each
+// other. It must run last: what a webhook needs is known only then.
+func (f *finder) webhooks() {
+	hooks := f.readWebhooks()
+	if len(hooks) == 0 {
+		return
+	}
+	out := f.outgoing()
+	ancestors := map[int]map[int]bool{}
+	for _, hook := range hooks {
+		if ancestors[hook.config] == nil {
+			ancestors[hook.config] = reach(out, hook.config)
+		}
+		for _, kind := range f.customKinds() {
+			if !hook.asksAbout(f.set, kind) {
+				continue
+			}
+			for _, i := range f.set.Of(kind) {
+				if !ancestors[hook.config][i] && f.inScope(hook, i) {
+					f.add(Edge{From: i, To: hook.config, Field: hook.field, Strength: Healthy, Soft: true})
+				}
+			}
+		}
+	}
+}
+
+func (f *finder) readWebhooks() []webhook {
+	var out []webhook
+	for _, kind := range []Kind{{admissionGroup, "MutatingWebhookConfiguration"}, {admissionGroup, "ValidatingWebhookConfiguration"}} {
+		for _, i := range f.set.Of(kind) {
+			object := f.set.Items[i].Object
+			for n, entry := range object.List("webhooks") {
+				m, ok := entry.(map[string]any)
+				if !ok || ignoresFailure(m, object.APIVersion()) {
+					continue
+				}
+				hook := webhook{config: i, field: f.fieldOf(i, "webhooks"+indexPart(n)+".rules"), exact: m["matchPolicy"] == "Exact"}
+				hook.rules, _ = m["rules"].([]any)
+				hook.objects, _ = readSelector(m["objectSelector"])
+				hook.namespaces, _ = readSelector(m["namespaceSelector"])
+				out = append(out, hook)
+			}
+		}
+	}
+	return out
+}
+
+// ignoresFailure: a webhook whose failure is ignored turns nothing away. The default is Fail, but was Ignore in v1beta1.
+func ignoresFailure(hook map[string]any, apiVersion string) bool {
+	policy, ok := hook["failurePolicy"].(string)
+	if !ok {
+		return strings.HasSuffix(apiVersion, "/v1beta1")
+	}
+	return policy == "Ignore"
+}
+
+// customKinds are the kinds of custom resources in the set, in the order of the set.
+func (f *finder) customKinds() []Kind {
+	var out []Kind
+	for i := range f.set.Items {
+		kind := f.set.Items[i].Kind
+		if custom(kind) && f.set.Of(kind)[0] == i {
+			out = append(out, kind)
+		}
+	}
+	return out
+}
+
+// asksAbout says whether a rule is about creating or updating objects of the kind.
+func (w *webhook) asksAbout(set *Set, kind Kind) bool {
+	for _, entry := range w.rules {
+		rule, _ := entry.(map[string]any)
+		if includes(rule["apiGroups"], kind.Group, "*") && includes(rule["operations"], "CREATE", "UPDATE", "*") &&
+			includes(rule["resources"], append(set.resources(kind), "*", "*/*")...) && w.version(rule, set, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// version: only matchPolicy Exact minds the version in which an object is written.
+func (w *webhook) version(rule map[string]any, set *Set, kind Kind) bool {
+	if !w.exact {
+		return true
+	}
+	for _, i := range set.Of(kind) {
+		_, version, _ := strings.Cut(set.Items[i].Object.APIVersion(), "/")
+		if includes(rule["apiVersions"], version, "*") {
+			return true
+		}
+	}
+	return false
+}
+
+func includes(list any, values ...string) bool {
+	entries, _ := list.([]any)
+	for _, entry := range entries {
+		for _, value := range values {
+			if entry == value {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// inScope looks at the selectors. Of a namespace that the set does not hold only the name is known, which Kubernetes
+// writes on it as a label.
+func (f *finder) inScope(hook webhook, i int) bool {
+	item := &f.set.Items[i]
+	if !hook.objects.matches(item.Object.Map("metadata", "labels")) {
+		return false
+	}
+	if item.ID.Namespace == "" {
+		return true
+	}
+	labels := map[string]any{"kubernetes.io/metadata.name": item.ID.Namespace}
+	if at, ok := f.set.Find(namespaceKind, "", item.ID.Namespace); ok {
+		for key, value := range f.set.Items[at].Object.Map("metadata", "labels") {
+			labels[key] = value
+		}
+	}
+	return hook.namespaces.matches(labels)
+}
+
+// outgoing lists by object what it needs.
+func (f *finder) outgoing() map[int][]int {
+	out := map[int][]int{}
+	for _, e := range f.edges {
+		out[e.From] = append(out[e.From], e.To)
+	}
+	return out
+}
+
+// reach returns all that an object needs, and what that needs.
+func reach(out map[int][]int, from int) map[int]bool {
+	seen := map[int]bool{from: true}
+	for queue := []int{from}; len(queue) > 0; queue = queue[1:] {
+		for _, to := range out[queue[0]] {
+			if !seen[to] {
+				seen[to] = true
+				queue = append(queue, to)
+			}
+		}
+	}
+	return seen
+}
