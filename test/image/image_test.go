@@ -32,6 +32,38 @@ func instructions(t *testing.T) []string {
 	return strings.Split(joined, "\n")
 }
 
+// buildContext copies what is sent to the container engine: everything but what .dockerignore names.
+func buildContext(t *testing.T) string {
+	t.Helper()
+	ignored, err := os.ReadFile(filepath.Join(root, ".dockerignore"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, entry := range entries {
+		name := entry.Name()
+		if slices.Contains(strings.Fields(string(ignored)), name) {
+			continue
+		}
+		if entry.IsDir() {
+			err = os.CopyFS(filepath.Join(dir, name), os.DirFS(filepath.Join(root, name)))
+		} else {
+			var content []byte
+			if content, err = os.ReadFile(filepath.Join(root, name)); err == nil {
+				err = os.WriteFile(filepath.Join(dir, name), content, 0o600)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
 func TestBuildCommandGivesStaticBinaries(t *testing.T) {
 	var command string
 	for _, instruction := range instructions(t) {
@@ -42,7 +74,7 @@ func TestBuildCommandGivesStaticBinaries(t *testing.T) {
 	out := t.TempDir()
 	command = strings.ReplaceAll(command, "/out/", out+"/")
 	build := exec.Command("sh", "-c", command)
-	build.Dir = root
+	build.Dir = buildContext(t)
 	build.Env = append(os.Environ(), "TARGETOS=linux", "TARGETARCH=amd64", "VERSION=v1.2.3-test", "GOFLAGS=")
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", command, err, output)
@@ -77,7 +109,7 @@ func TestImageHoldsWhatArgoCDLooksFor(t *testing.T) {
 			t.Errorf("the Dockerfile has no %q", want)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(root, "plugin.yaml")); err != nil {
+	if _, err := os.Stat(filepath.Join(buildContext(t), "plugin.yaml")); err != nil {
 		t.Error(err)
 	}
 }
