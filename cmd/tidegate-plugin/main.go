@@ -1,0 +1,24 @@
+// Command tidegate-plugin is Tidegate's Config Management Plugin: what runs in the sidecar of Argo CD's repo-server.
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidegate/tidegate/cmd/internal/cli"
+)
+
+func main() { os.Exit(cli.Main(newCommand)) }
+
+func newCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tidegate-plugin",
+		Short: "Tidegate's Config Management Plugin for Argo CD",
+		Long: "Tidegate's Config Management Plugin. Argo CD's argocd-cmp-server runs `tidegate-plugin render` in the folder of\n" +
+			"each Application, as plugin.yaml says.",
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	root.AddCommand(cli.NewRender("tidegate-plugin"), cli.NewVersion())
+	return root
+}

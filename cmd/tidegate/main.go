@@ -1,0 +1,22 @@
+// Command tidegate shows, on a laptop or in CI, what Tidegate's plugin does inside Argo CD.
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidegate/tidegate/cmd/internal/cli"
+)
+
+func main() { os.Exit(cli.Main(newCommand)) }
+
+func newCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tidegate",
+		Short: "Ordered, checked rollouts of one GitOps repository on Argo CD",
+		Long:  "Tidegate renders the overlays of a GitOps repository in the order in which Argo CD must apply them, and explains it.",
+	}
+	root.AddCommand(cli.NewRender("tidegate"), cli.NewPlan(), cli.NewVersion())
+	return root
+}
