@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"encoding/json"
+	"slices"
 
 	"sigs.k8s.io/yaml"
 )
@@ -14,6 +15,9 @@ func YAML(objects []Object) ([]byte, error) {
 	for i, object := range objects {
 		if i > 0 {
 			out = append(out, "---\n"...)
+			if cap(out)-len(out) < len(out)/i {
+				out = slices.Grow(out, len(out)) // append alone would copy a large stream five times
+			}
 		}
 		e := emitter{out: out}
 		if e.document(object); !e.odd {

@@ -102,11 +102,16 @@ func resolves(s string) bool {
 		return word
 	case c != '+' && c != '-' && c != '.' && (c < '0' || c > '9'):
 		return false
+	case strings.TrimLeft(s, numeric) != "":
+		return false
 	}
 	// Numbers and dates have too many forms to repeat here.
 	doc, err := goyaml.Marshal(s)
 	return err != nil || doc[0] == '"'
 }
+
+// numeric are the characters of numbers and dates in all their forms.
+const numeric = "0123456789abcdefABCDEFxXoOtTzZiInN_+-.:, "
 
 // words are those of go.yaml.in/yaml/v2's resolve.go that begin with a letter or a tilde.
 var words = func() map[string]struct{} {
