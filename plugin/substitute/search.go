@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tidegate/tidegate/plugin/manifest"
+	"github.com/tidegate/tidegate/plugin/nearest"
 )
 
 // search walks objects and collects the variables that have no value or stand in a map key. Without values it collects
@@ -130,12 +131,12 @@ func isWord(s string) bool {
 	return s != ""
 }
 
-// nearest fills in, for each variable without a value, the defined name that was probably meant.
-func (s *search) nearest() []Unresolved {
+// suggest fills in, for each variable without a value, the defined name that was probably meant.
+func (s *search) suggest() []Unresolved {
 	names := slices.Sorted(maps.Keys(s.values))
 	for i := range s.found {
 		if u := &s.found[i]; !u.defined {
-			u.Nearest = nearest(u.Variable, names)
+			u.Nearest = nearest.Name(u.Variable, names)
 		}
 	}
 	return s.found

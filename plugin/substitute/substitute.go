@@ -58,7 +58,7 @@ func Apply(objects []manifest.Object, values map[string]string) error {
 		candidates = append(candidates, object)
 	}
 	if search.total > 0 {
-		return &UndefinedError{Unresolved: search.nearest(), Total: search.total}
+		return &UndefinedError{Unresolved: search.suggest(), Total: search.total}
 	}
 	if search.growth > MaxGrowth {
 		return fmt.Errorf("substitution would put in more than %d MiB of values", MaxGrowth>>20)
@@ -92,7 +92,7 @@ func Find(objects []manifest.Object) []Unresolved {
 func checkNames(values map[string]string) error {
 	var bad []string
 	for name := range values {
-		if !isName(name) {
+		if !IsName(name) {
 			bad = append(bad, fmt.Sprintf("%q", name))
 		}
 	}

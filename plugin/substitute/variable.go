@@ -61,7 +61,8 @@ func expand(s string, values map[string]string) string {
 	return out.String()
 }
 
-func isName(s string) bool {
+// IsName says whether a variable can have this name.
+func IsName(s string) bool {
 	for i := range len(s) {
 		if !isNameByte(s[i], i > 0) {
 			return false

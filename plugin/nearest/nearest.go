@@ -1,13 +1,14 @@
-package substitute
+// Package nearest finds what a misspelt name probably meant.
+package nearest
 
 import "strings"
 
-// maxNamed is the longest name that nearest looks at: a longer one is no slip of the finger.
+// maxNamed is the longest name that Name looks at: a longer one is no slip of the finger.
 const maxNamed = 64
 
-// nearest returns the name that differs least from the one given, by case or by at most a third of its letters; empty
+// Name returns the name that differs least from the one given, by case or by at most a third of its letters; empty
 // where none is that close. Names must be sorted: the first of equals wins.
-func nearest(name string, names []string) string {
+func Name(name string, names []string) string {
 	if len(name) > maxNamed {
 		return ""
 	}
