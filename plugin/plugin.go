@@ -49,6 +49,9 @@ func Run(ctx context.Context, renderer render.Renderer, request Request) (*Resul
 	if err != nil {
 		return nil, err
 	}
+	if request.Settings.Namespace == "" {
+		request.Settings.Namespace = rendered.Namespace
+	}
 	result := &Result{Dir: request.Dir, Objects: rendered.Objects, Warnings: rendered.Warnings}
 	find := finder{tree: request.Tree, dir: request.Dir, files: rendered.Files}
 	for _, step := range []func(*Result, Settings, finder) error{substituteVariables, checkPolicy, order} {

@@ -67,10 +67,11 @@ type (
 		Missing bool
 	}
 	outcome struct {
-		JSON     []byte
-		Warnings []string
-		Files    []string
-		Err      string
+		JSON      []byte
+		Namespace string
+		Warnings  []string
+		Files     []string
+		Err       string
 	}
 )
 
@@ -173,7 +174,7 @@ func (o *outcome) result() (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Result{Objects: objects, Warnings: o.Warnings, Files: o.Files}, nil
+	return &Result{Objects: objects, Namespace: o.Namespace, Warnings: o.Warnings, Files: o.Files}, nil
 }
 
 func firstLine(text []byte) string {

@@ -35,7 +35,7 @@ func ServeChild() int {
 	result, err := renderer.Render(context.Background(), Request{Tree: pipe, Dir: o.Dir, Overrides: o.Overrides, Limits: o.Limits})
 	out := &outcome{}
 	if err == nil {
-		out.Warnings, out.Files = result.Warnings, result.Files
+		out.Namespace, out.Warnings, out.Files = result.Namespace, result.Warnings, result.Files
 		out.JSON, err = json.Marshal(result.Objects)
 	}
 	if err != nil {

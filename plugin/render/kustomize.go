@@ -75,7 +75,9 @@ func (p InProcess) Render(ctx context.Context, request Request) (*Result, error)
 			return nil, err
 		}
 	}
-	return &Result{Objects: objects, Warnings: files.warnings(), Files: files.reads}, nil
+	return &Result{
+		Objects: objects, Namespace: files.scanned[0].Namespace, Warnings: files.warnings(), Files: files.reads,
+	}, nil
 }
 
 // build runs kustomize with the options that `kustomize build` has without flags.

@@ -32,6 +32,8 @@ type Request struct {
 type Result struct {
 	// Objects are in kustomize's order.
 	Objects []manifest.Object
+	// Namespace is what the kustomization says in `namespace:`, which may be nothing.
+	Namespace string
 	// Warnings are kustomize's, one line each, naming the file.
 	Warnings []string
 	// Files are those that kustomize read, relative to the tree's root, in the order of their first reading.
