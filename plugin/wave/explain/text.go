@@ -38,10 +38,14 @@ type page struct {
 	kind, name  int // columns of the table
 	reasonBelow bool
 	deadlocked  map[manifest.ID]bool
+	needs       map[manifest.ID][]manifest.ID
 }
 
 func writeText(out *bytes.Buffer, plan *wave.Plan, opts Options) error {
-	p := &page{out: out, plan: plan, color: opts.Color, width: opts.Width, deadlocked: named(plan, wave.Deadlock)}
+	p := &page{
+		out: out, plan: plan, color: opts.Color, width: opts.Width,
+		deadlocked: named(plan, wave.Deadlock), needs: needs(plan),
+	}
 	p.measure()
 	p.header(opts.Title)
 	for _, w := range plan.Waves {
@@ -125,6 +129,7 @@ func (p *page) wave(w wave.Wave) {
 	gates := 0
 	for _, r := range w.Resources {
 		p.resource(r)
+		p.line(detail, dim, needsText(p.needs[r.ID], p.plan.Namespace))
 		if w.Gated && r.Gate != nil {
 			gates++
 			p.line(detail, plain, gateText(r.Gate))

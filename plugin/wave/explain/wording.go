@@ -72,6 +72,35 @@ func reasonText(reason wave.Reason) string {
 	return strings.TrimSpace(text + " (" + short + ")")
 }
 
+// maxNeeds is how many of the things that a resource needs are named; one more then counts the rest.
+const maxNeeds = 4
+
+// needs lists what each resource refers to, in the order of the plan's edges, each once.
+func needs(plan *wave.Plan) map[manifest.ID][]manifest.ID {
+	needs := make(map[manifest.ID][]manifest.ID)
+	for _, e := range plan.Edges {
+		if e.From != e.To && !slices.Contains(needs[e.From], e.To) {
+			needs[e.From] = append(needs[e.From], e.To)
+		}
+	}
+	return needs
+}
+
+// needsText names what a resource needs first.
+func needsText(ids []manifest.ID, destination string) string {
+	if len(ids) == 0 {
+		return ""
+	}
+	var names []string
+	for _, id := range ids[:min(len(ids), maxNeeds)] {
+		names = append(names, visible(id.Kind)+" "+shortName(id, destination))
+	}
+	if more := len(ids) - maxNeeds; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return "needs: " + strings.Join(names, ", ")
+}
+
 // gateText says what Argo CD waits for, what that can hold up, and what ends it.
 func gateText(gate *wave.Gate) string {
 	until := visible(gate.Until)
