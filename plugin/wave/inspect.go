@@ -87,6 +87,11 @@ func (p *planner) wayOut(e refer.Edge) string {
 // inspectPin: rule 1.
 func (p *planner) inspectPin(i int) {
 	s := &p.slots[i]
+	if s.pin.Blind {
+		p.found(Warning, "annotation-not-a-string", []int{i},
+			"%s: the annotation %s is no string, so Argo CD sees none of the object's annotations and takes wave 0; write it in quotes",
+			p.name(i), s.pin.Annotation)
+	}
 	if s.pin.Misread != "" {
 		p.found(Warning, "wave-not-a-number", []int{i},
 			"%s: %s is %q, which is no integer: Argo CD silently takes wave %d; write an integer in quotes, or remove it",

@@ -42,6 +42,8 @@ func (p *planner) explainFixed(i int) {
 	switch s := &p.slots[i]; {
 	case s.hook != nil:
 		s.reason = Reason{Kind: ByHook, Text: s.hook.Text + " hook, left alone"}
+	case s.pin.Blind:
+		s.reason = Reason{Kind: ByPin, Text: "the annotation " + s.pin.Annotation + " is no string: Argo CD sees no annotation and takes wave 0"}
 	case s.pin.Misread != "":
 		s.reason = Reason{Kind: ByPin, Text: fmt.Sprintf("pinned, but %q is no integer: Argo CD reads %d", s.pin.Misread, s.pin.Wave)}
 	case s.pin.Annotation != "":

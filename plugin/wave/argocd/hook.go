@@ -27,12 +27,11 @@ const (
 )
 
 var phaseNames = map[string]Phase{
-	"PreSync": PreSync, "Sync": Sync, "PostSync": PostSync, "SyncFail": SyncFail, "PostDelete": PostDelete,
+	"PreSync": PreSync, "Sync": Sync, "PostSync": PostSync, "SyncFail": SyncFail,
 }
 
 var helmPhases = map[string]Phase{
 	"pre-install": PreSync, "pre-upgrade": PreSync, "post-install": PostSync, "post-upgrade": PostSync,
-	"post-delete": PostDelete,
 }
 
 // Hook is an object that runs in phases of its own.
@@ -48,17 +47,23 @@ type Hook struct {
 // ReadHook says whether Argo CD takes an object for a hook, or passes over it because of the hook Skip
 // (gitops-engine, pkg/sync/hook; argo-cd, controller/hook.go for PostDelete).
 func ReadHook(object manifest.Object) (Hook, bool) {
+	if notString(object) != "" {
+		return Hook{}, false
+	}
 	own, hasOwn := object.Annotation(HookAnnotation)
 	helm, hasHelm := object.Annotation(HelmHook)
 	if !hasOwn && (!hasHelm || helm == "crd-install") {
 		return Hook{}, false
 	}
 	hook := readPhases(own, phaseNames)
-	if hook.Text == "" && strings.Contains(own, "Skip") {
+	if hook.Text == "" && skips(own) {
 		return Hook{Phase: Never, Text: "Skip"}, true
 	}
 	if hook.Text == "" {
 		hook = readPhases(helm, helmPhases)
+	}
+	if hook.Text == "" && (own == PostDelete.String() || helm == "post-delete") {
+		return Hook{Phase: PostDelete, Text: PostDelete.String()}, true
 	}
 	if hook.Text == "" {
 		hook.Text, hook.Unknown = own, hasOwn
@@ -67,6 +72,15 @@ func ReadHook(object manifest.Object) (Hook, bool) {
 		}
 	}
 	return hook, true
+}
+
+func skips(values string) bool {
+	for value := range strings.SplitSeq(values, ",") {
+		if strings.TrimSpace(value) == "Skip" {
+			return true
+		}
+	}
+	return false
 }
 
 func readPhases(values string, known map[string]Phase) Hook {
@@ -86,6 +100,9 @@ func readPhases(values string, known map[string]Phase) Hook {
 
 // String is the phase as Argo CD writes it.
 func (p Phase) String() string {
+	if p == PostDelete {
+		return "PostDelete"
+	}
 	for name, phase := range phaseNames {
 		if phase == p {
 			return name

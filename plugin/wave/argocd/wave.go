@@ -19,31 +19,44 @@ type Pin struct {
 	Annotation string
 	// Misread is a value that is no integer to Argo CD, which silently goes on with Wave.
 	Misread string
+	// Blind says that Annotation is no string: Argo CD then sees none of the object's annotations.
+	Blind bool
 }
 
 // ReadPin reads the wave an object brings along, as Argo CD does.
 func ReadPin(object manifest.Object) Pin {
+	if key := notString(object); key != "" {
+		return Pin{Annotation: key, Blind: true}
+	}
 	var pin Pin
 	for _, annotation := range []string{WaveAnnotation, HelmWeight} {
-		value, ok := object.Map("metadata", "annotations")[annotation]
+		text, ok := object.Annotation(annotation)
 		if !ok {
 			continue
 		}
 		if pin.Annotation == "" {
 			pin.Annotation = annotation
 		}
-		text, isString := value.(string)
 		wave, err := strconv.Atoi(text)
-		if isString && err == nil {
+		if err == nil {
 			pin.Wave = wave
 			return pin
 		}
 		if pin.Misread == "" {
 			pin.Misread = text
-			if !isString {
-				pin.Misread = "a value that is no string"
-			}
 		}
 	}
 	return pin
+}
+
+// notString finds an annotation whose value is no string, of several the first by name. One is enough for
+// unstructured.GetAnnotations to return none at all.
+func notString(object manifest.Object) string {
+	found := ""
+	for key, value := range object.Map("metadata", "annotations") {
+		if _, ok := value.(string); !ok && (found == "" || key < found) {
+			found = key
+		}
+	}
+	return found
 }

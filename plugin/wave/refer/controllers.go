@@ -9,33 +9,54 @@ type control struct {
 	field     string
 }
 
-// resource is what RBAC and webhooks call a kind; name is * for all of a group.
+// resource is what RBAC and webhooks call a kind.
 type resource struct{ group, name string }
 
+// Names for more than one resource: all of a group, and any of it.
+const (
+	wholeGroup = "*"
+	anyOfGroup = ""
+)
+
 // controllers: a custom resource needs its controller, when the set holds it: the workload whose ServiceAccount may
-// write the status or finalizers of such resources. A role over all groups says nothing about any one of them. An
-// Ingress has a controller in the same way.
+// write the status or finalizers of such resources or, where none may write those of this kind, of others of its
+// group. A role over all groups says nothing about any one of them. An Ingress has a controller in the same way.
 func (f *finder) controllers() {
 	controls := f.controls()
 	if len(controls) == 0 {
 		return
 	}
 	for i := range f.set.Items {
-		item := &f.set.Items[i]
-		if !custom(item.Kind) && item.Kind != ingressKind {
+		kind := f.set.Items[i].Kind
+		if !custom(kind) && kind != ingressKind {
 			continue
 		}
-		for _, name := range append(f.resources(item.Kind), "*") {
-			for _, c := range controls[resource{item.Kind.Group, name}] {
-				if c.namespace != "" && c.namespace != item.ID.Namespace {
-					continue
-				}
-				for _, workload := range c.workloads {
-					f.add(Edge{From: i, To: workload, Field: c.field, Strength: Healthy})
-				}
+		found := false
+		for _, name := range append(f.set.resources(kind), wholeGroup) {
+			found = f.controlled(i, controls[resource{kind.Group, name}]) || found
+		}
+		if !found && custom(kind) {
+			f.controlled(i, controls[resource{kind.Group, anyOfGroup}])
+		}
+	}
+}
+
+// controlled adds the edges to the workloads of some rights, and says whether there are any. What is a custom resource
+// of the group itself cannot be its controller.
+func (f *finder) controlled(i int, controls []control) bool {
+	item, found := &f.set.Items[i], false
+	for _, c := range controls {
+		if c.namespace != "" && c.namespace != item.ID.Namespace {
+			continue
+		}
+		for _, workload := range c.workloads {
+			if f.set.Items[workload].Kind.Group != item.Kind.Group {
+				found = true
+				f.add(Edge{From: i, To: workload, Field: c.field, Strength: Healthy})
 			}
 		}
 	}
+	return found
 }
 
 var ingressKind = Kind{"networking.k8s.io", "Ingress"}
@@ -78,8 +99,10 @@ func (f *finder) controlsOf(role int, c control, out map[resource][]control) {
 			}
 			for _, name := range names {
 				if name, ok := statusOf(name); ok {
-					key := resource{group, name}
-					out[key] = append(out[key], c)
+					for _, name := range []string{name, anyOfGroup} {
+						key := resource{group, name}
+						out[key] = append(out[key], c)
+					}
 				}
 			}
 		}
@@ -99,5 +122,3 @@ func (s *Set) resources(kind Kind) []string {
 	}
 	return names
 }
-
-func (f *finder) resources(kind Kind) []string { return f.set.resources(kind) }

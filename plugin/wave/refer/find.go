@@ -150,6 +150,9 @@ func (f *finder) reference(from int, row *Reference, value any, beside map[strin
 		return
 	}
 	namespace := f.set.Items[from].ID.Namespace
+	if namespace == "" {
+		namespace = row.In
+	}
 	if row.Namespace != "" {
 		if ns, _ := beside[row.Namespace].(string); ns != "" {
 			namespace = ns

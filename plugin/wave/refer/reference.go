@@ -41,6 +41,8 @@ type Reference struct {
 	When   string `json:"when,omitempty"`
 	// Namespace is a field beside the name that holds the namespace; without one it is that of the object.
 	Namespace string `json:"namespace,omitempty"`
+	// In is the namespace of what an object without namespace names, where Namespace says nothing.
+	In string `json:"in,omitempty"`
 	// Form says how the string is to be read: "" a name, "namespace/name", or "host", a Service's DNS name.
 	Form string `json:"form,omitempty"`
 	// Behind says how much of the workloads behind a Service is needed; without it, nothing.
@@ -97,6 +99,8 @@ func fromRow(row table.Row) Reference {
 			r.When = value
 		case "namespace":
 			r.Namespace = value
+		case "in":
+			r.In = value
 		case "form":
 			r.Form = value
 		case "behind":
