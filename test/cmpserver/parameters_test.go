@@ -22,8 +22,23 @@ func mapping(name string, values map[string]string) v1alpha1.ApplicationSourcePl
 	return v1alpha1.ApplicationSourcePluginParameter{Name: name, OptionalMap: &v1alpha1.OptionalMap{Map: values}}
 }
 
-// region is an overlay whose manifests have a variable.
-var region = map[string]string{
+// more holds two overlays: one has a variable, the other custom resources.
+var more = map[string]string{
+	"references.yaml": references,
+	"services/payments-api/overlays/queue/kustomization.yaml": "resources: [../staging, queue.yaml]\n",
+	"services/payments-api/overlays/queue/queue.yaml": `apiVersion: messaging.example.com/v1
+kind: Queue
+metadata:
+  name: orders
+---
+apiVersion: messaging.example.com/v1
+kind: Consumer
+metadata:
+  name: billing
+spec:
+  queues:
+  - name: orders
+`,
 	"services/payments-api/overlays/region/kustomization.yaml": "resources: [../staging, region.yaml]\n",
 	"services/payments-api/overlays/region/region.yaml": `apiVersion: v1
 kind: ConfigMap
@@ -35,10 +50,13 @@ data:
 `,
 }
 
+// references is the row that docs/plugin.md shows.
+const references = "- {from: Consumer.messaging.example.com, field: 'spec.queues[]', to: Queue.messaging.example.com, strength: healthy}\n"
+
 func TestParametersDoWhatFlagsDo(t *testing.T) {
 	server := serve(t)
-	repo := copyExample(t, region)
-	const withRegion = "services/payments-api/overlays/region"
+	repo := copyExample(t, more)
+	const withRegion, withQueue = "services/payments-api/overlays/region", "services/payments-api/overlays/queue"
 	for _, test := range []struct {
 		name       string
 		path       string
@@ -67,6 +85,11 @@ func TestParametersDoWhatFlagsDo(t *testing.T) {
 			v1alpha1.ApplicationSourcePluginParameters{mapping("substitutions", map[string]string{"REGION": "eu-west-1"})},
 			[]string{"--set=REGION=eu-west-1"},
 		},
+		{
+			"references", withQueue,
+			v1alpha1.ApplicationSourcePluginParameters{text("references", references)},
+			[]string{"--references=references.yaml"},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			want, err := render(t, repo, append([]string{test.path}, test.flags...)...)
@@ -82,11 +105,8 @@ func TestParametersDoWhatFlagsDo(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-tidegate render %v +Argo CD):\n%s", test.flags, diff)
 			}
-			plain, err := render(t, repo, staging)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if cmp.Equal(plain, got) {
+			// Without a value for its variable, an overlay does not render at all.
+			if plain, err := render(t, repo, test.path); err == nil && cmp.Equal(plain, got) {
 				t.Error("the parameters changed nothing")
 			}
 		})
