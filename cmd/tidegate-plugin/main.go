@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tidegate/tidegate/cmd/internal/cli"
+	"github.com/tidegate/tidegate/plugin/policy"
 )
 
 func main() { os.Exit(cli.Main(newCommand)) }
@@ -19,6 +20,6 @@ func newCommand() *cobra.Command {
 			"each Application, as plugin.yaml says.",
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.AddCommand(cli.NewRender("tidegate-plugin"), cli.NewVersion())
+	root.AddCommand(cli.NewRender("tidegate-plugin", policy.Enforce), cli.NewVersion())
 	return root
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tidegate/tidegate/cmd/internal/cli"
+	"github.com/tidegate/tidegate/plugin/policy"
 )
 
 func main() { os.Exit(cli.Main(newCommand)) }
@@ -17,6 +18,6 @@ func newCommand() *cobra.Command {
 		Short: "Ordered, checked rollouts of one GitOps repository on Argo CD",
 		Long:  "Tidegate renders the overlays of a GitOps repository in the order in which Argo CD must apply them, and explains it.",
 	}
-	root.AddCommand(cli.NewRender("tidegate"), cli.NewPlan(), cli.NewVersion())
+	root.AddCommand(cli.NewRender("tidegate", policy.Off), cli.NewPlan(), cli.NewVersion())
 	return root
 }

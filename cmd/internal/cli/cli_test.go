@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tidegate/tidegate/plugin/policy"
 	"github.com/tidegate/tidegate/plugin/render"
 )
 
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 
 func newTestCommand() *cobra.Command {
 	root := &cobra.Command{Use: "tidegate"}
-	root.AddCommand(NewRender("tidegate"), NewPlan(), NewVersion())
+	root.AddCommand(NewRender("tidegate", policy.Off), NewPlan(), NewVersion())
 	return root
 }
 
@@ -125,6 +126,7 @@ func TestFlagsWinOverParametersAndTheFloorOverParameters(t *testing.T) {
 	}{
 		{"parameters lower the default", []string{"render", "app"}, ExitOK},
 		{"the floor holds against parameters", []string{"render", "--policy-floor=enforce", "app"}, ExitInput},
+		{"the floor holds against flags", []string{"render", "--policy-floor=enforce", "--policy=off", "app"}, ExitInput},
 		{"a flag holds against parameters", []string{"render", "--policy=enforce", "app"}, ExitInput},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -132,5 +134,18 @@ func TestFlagsWinOverParametersAndTheFloorOverParameters(t *testing.T) {
 				t.Errorf("exit code %d, want %d: %s", code, test.want, stderr)
 			}
 		})
+	}
+}
+
+func TestTheSidecarsFloorNeedsNotBeConfigured(t *testing.T) {
+	var flags Flags
+	flags.defaultFloor = policy.Enforce
+	t.Setenv("ARGOCD_ENV_TIDEGATE_POLICY", "off")
+	settings, warnings, err := flags.settings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if settings.Policy != policy.Enforce || len(warnings) != 1 {
+		t.Errorf("policy %s, warnings %q", settings.Policy, warnings)
 	}
 }

@@ -21,6 +21,9 @@ type Flags struct {
 	references                     string
 	prefix, suffix                 string
 	namespace, root                string
+
+	// defaultFloor holds for parameters and the environment where no floor is given.
+	defaultFloor policy.Level
 }
 
 // Register adds the flags to a command.
@@ -28,7 +31,7 @@ func (f *Flags) Register(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVar(&f.waves, "waves", "", "which sync waves are written: tiers, minimal or off (default tiers)")
 	flags.StringVar(&f.policy, "policy", "", "what becomes of what must not be rendered: enforce, warn or off (default enforce)")
-	flags.StringVar(&f.floor, "policy-floor", "", "the weakest policy that parameters and the environment may ask for (default off)")
+	flags.StringVar(&f.floor, "policy-floor", "", "the weakest policy that parameters, the environment or --policy may ask for; without it, "+string(f.defaultFloor)+" for parameters and the environment")
 	flags.StringVar(&f.floating, "floating-images", "", "images without a fixed version: warn or refuse (default warn)")
 	flags.StringArrayVar(&f.set, "set", nil, "the value of a ${NAME} in the manifests, as NAME=VALUE; may be repeated")
 	flags.StringArrayVar(&f.images, "image", nil, "override an image, as NAME=NEWNAME, NAME:TAG or NAME@DIGEST; may be repeated")
@@ -56,24 +59,36 @@ func complete(c *cobra.Command, flag string, values []string) {
 }
 
 // settings puts the environment and the flags over the defaults.
-func (f *Flags) settings() (settings plugin.Settings, warnings []string, err error) {
-	settings = plugin.Defaults()
+func (f *Flags) settings() (plugin.Settings, []string, error) {
+	var warnings []string
+	settings := plugin.Defaults()
 	if err := settings.Environment(os.Environ()); err != nil {
 		return settings, nil, Usage(err)
 	}
-	floor := policy.Off
+	if f.floor == "" {
+		warnings = floor(&settings, f.defaultFloor)
+	}
+	if err := f.apply(&settings); err != nil {
+		return settings, nil, Usage(err)
+	}
 	if f.floor != "" {
-		if floor, err = policy.ParseLevel(f.floor); err != nil {
+		level, err := policy.ParseLevel(f.floor)
+		if err != nil {
 			return settings, nil, Usage(fmt.Errorf("--policy-floor: %w", err))
 		}
+		warnings = floor(&settings, level)
 	}
-	if warning := settings.Floor(floor); warning != "" {
-		warnings = append(warnings, warning)
-	}
-	return settings, warnings, Usage(f.apply(&settings))
+	return settings, warnings, nil
 }
 
-// apply puts the flags over settings. The flags are the operator's, so they are not held to the floor.
+func floor(settings *plugin.Settings, level policy.Level) (warnings []string) {
+	if warning := settings.Floor(level); warning != "" {
+		warnings = append(warnings, warning)
+	}
+	return warnings
+}
+
+// apply puts the flags over settings.
 func (f *Flags) apply(settings *plugin.Settings) error {
 	for flag, value := range map[string]string{
 		"waves": f.waves, "policy": f.policy, "floating-images": f.floating, "name-prefix": f.prefix, "name-suffix": f.suffix,

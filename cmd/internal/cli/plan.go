@@ -12,12 +12,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tidegate/tidegate/plugin"
+	"github.com/tidegate/tidegate/plugin/policy"
 	"github.com/tidegate/tidegate/plugin/wave/explain"
 )
 
 // NewPlan is the command that explains the order of one kustomization.
 func NewPlan() *cobra.Command {
-	var flags Flags
+	flags := Flags{defaultFloor: policy.Off}
 	var output, color string
 	command := &cobra.Command{
 		Use:   "plan [DIR]",

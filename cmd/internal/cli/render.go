@@ -8,15 +8,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tidegate/tidegate/plugin/manifest"
+	"github.com/tidegate/tidegate/plugin/policy"
 	"github.com/tidegate/tidegate/plugin/wave"
 )
 
 // formats are how objects can be written.
 var formats = []string{"yaml", "json"}
 
-// NewRender is the command that renders one kustomization, the same in both programs.
-func NewRender(program string) *cobra.Command {
-	var flags Flags
+// NewRender is the command that renders one kustomization, the same in both programs. Where an Application may choose the
+// settings, the floor under its policy is not left to be forgotten.
+func NewRender(program string, floor policy.Level) *cobra.Command {
+	flags := Flags{defaultFloor: floor}
 	var output string
 	command := &cobra.Command{
 		Use:   "render [DIR]",
