@@ -50,6 +50,7 @@ func (c *Cluster) Apply(target *unstructured.Unstructured) error {
 		c.log = append(c.log, key)
 	}
 	setDefaults(obj)
+	c.watchDependencies(key, obj)
 	c.live[key] = obj
 	c.applied[key] = true
 	c.moves++

@@ -9,7 +9,7 @@ import (
 
 // registerIssuer is cert-manager: an issuer that signs with a key from a Secret is not Ready without it.
 func (c *Cluster) registerIssuer(key kube.ResourceKey, obj *unstructured.Unstructured) {
-	if !c.working(key) {
+	if !c.operated(key.Group) {
 		return
 	}
 	// The Secrets of a ClusterIssuer are in cert-manager's own namespace.
@@ -25,7 +25,7 @@ func (c *Cluster) registerIssuer(key kube.ResourceKey, obj *unstructured.Unstruc
 
 // issueCertificate is cert-manager: while it waits, for the issuer or for a challenge, the Certificate is being issued.
 func (c *Cluster) issueCertificate(key kube.ResourceKey, obj *unstructured.Unstructured) {
-	if !c.working(key) || c.conditionHolds(key, "Ready") {
+	if !c.operated(key.Group) || c.conditionHolds(key, "Ready") {
 		return
 	}
 	issuer := kube.NewResourceKey(key.Group, cmp.Or(str(obj.Object, "spec", "issuerRef", "kind"), "Issuer"), "", str(obj.Object, "spec", "issuerRef", "name"))
@@ -33,7 +33,7 @@ func (c *Cluster) issueCertificate(key kube.ResourceKey, obj *unstructured.Unstr
 		issuer.Namespace = key.Namespace
 	}
 	signed := c.conditionHolds(issuer, "Ready") && c.challengeReachable(key.Namespace, issuer)
-	if c.holds(key, "certificate", signed, 2) {
+	if c.holds(key, "certificate", signed, 3) {
 		c.make("v1", "Secret", key.Namespace, secretMadeBy(obj))
 		obj.Object["status"] = map[string]any{"conditions": conditions(condition("Ready", true, "Ready", "Certificate is up to date"))}
 		return

@@ -124,6 +124,7 @@ func init() {
 		{Group: "cert-manager.io", Kind: "Certificate"}:            (*Cluster).issueCertificate,
 		{Group: "argoproj.io", Kind: "Rollout"}:                    (*Cluster).rollOutRollout,
 		{Group: "keda.sh", Kind: "ScaledObject"}:                   (*Cluster).scaleOnEvents,
+		{Group: "example.com", Kind: "Widget"}:                     func(*Cluster, kube.ResourceKey, *unstructured.Unstructured) {},
 	}
 }
 

@@ -66,8 +66,9 @@ func (c *Cluster) held(key kube.ResourceKey, obj *unstructured.Unstructured) str
 			return "pvc-protection: a pod uses it"
 		}
 	default:
-		// A controller that comes with the set puts a finalizer on its objects, and takes it off itself.
-		if _, brought := c.set.operators[key.Group]; brought && !c.operated(key.Group) {
+		// A controller that comes with the set puts a finalizer on what it looks after, and takes it off itself.
+		_, watched := controllers[key.GroupKind()]
+		if _, brought := c.set.operators[key.Group]; brought && watched && !c.operated(key.Group) {
 			return "the controller of " + key.Group + " is gone"
 		}
 	}

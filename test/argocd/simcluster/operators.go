@@ -1,7 +1,5 @@
 package simcluster
 
-import "github.com/argoproj/gitops-engine/pkg/utils/kube"
-
 // operated says whether the controller of this API group is at work. One that the set does not bring always is; one
 // that it brings must be ready, and keep the rights it was given.
 func (c *Cluster) operated(group string) bool {
@@ -15,9 +13,4 @@ func (c *Cluster) operated(group string) bool {
 	}
 	pods, _ := podsOf(obj)
 	return c.unauthorized(workload, pods) == ""
-}
-
-// working is operated for a controller that, once at work, has taken up its object.
-func (c *Cluster) working(key kube.ResourceKey) bool {
-	return c.holds(key, "controller", c.operated(key.Group), 1)
 }

@@ -9,7 +9,7 @@ import (
 
 // openSecretStore is the External Secrets Operator looking at a store: without its credentials the store is not Ready.
 func (c *Cluster) openSecretStore(key kube.ResourceKey, obj *unstructured.Unstructured) {
-	if !c.working(key) {
+	if !c.operated(key.Group) {
 		return
 	}
 	missing := c.missingCredential(key, dict(obj.Object, "spec", "provider"))
@@ -47,7 +47,7 @@ func (c *Cluster) missingCredential(key kube.ResourceKey, settings map[string]an
 
 // fetchSecret is the External Secrets Operator: it reports an error at once where the store is missing or not ready.
 func (c *Cluster) fetchSecret(key kube.ResourceKey, obj *unstructured.Unstructured) {
-	if !c.working(key) {
+	if !c.operated(key.Group) {
 		return
 	}
 	store := kube.NewResourceKey(key.Group, cmp.Or(str(obj.Object, "spec", "secretStoreRef", "kind"), "SecretStore"), "", str(obj.Object, "spec", "secretStoreRef", "name"))
@@ -59,7 +59,7 @@ func (c *Cluster) fetchSecret(key kube.ResourceKey, obj *unstructured.Unstructur
 		obj.Object["status"] = map[string]any{"conditions": conditions(condition("Ready", false, "SecretSyncedError", message))}
 		return
 	}
-	if c.holds(key, "secret", true, 2) {
+	if c.holds(key, "secret", true, 3) {
 		c.make("v1", "Secret", key.Namespace, secretMadeBy(obj))
 		obj.Object["status"] = map[string]any{"conditions": conditions(condition("Ready", true, "SecretSynced", "Secret was synced"))}
 	}
@@ -67,10 +67,10 @@ func (c *Cluster) fetchSecret(key kube.ResourceKey, obj *unstructured.Unstructur
 
 // unsealSecret is the sealed-secrets controller, which writes no status before it has seen the object.
 func (c *Cluster) unsealSecret(key kube.ResourceKey, obj *unstructured.Unstructured) {
-	if !c.working(key) {
+	if !c.operated(key.Group) {
 		return
 	}
-	if c.holds(key, "secret", true, 1) {
+	if c.holds(key, "secret", true, 3) {
 		c.make("v1", "Secret", key.Namespace, secretMadeBy(obj))
 		obj.Object["status"] = map[string]any{"conditions": conditions(condition("Synced", true, "", ""))}
 	}

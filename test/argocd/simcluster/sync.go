@@ -43,6 +43,10 @@ func (r Result) String() string {
 	if r.Outcome == Synced {
 		return string(r.Outcome)
 	}
+	const shown = 2
+	if more := len(r.Waiting) - shown; more > 0 {
+		return fmt.Sprintf("%s: %s; and %d more", r.Outcome, strings.Join(r.Waiting[:shown], "; "), more)
+	}
 	return string(r.Outcome) + ": " + strings.Join(r.Waiting, "; ")
 }
 
@@ -132,6 +136,7 @@ func (c *Cluster) Settle(targets []*unstructured.Unstructured) []string {
 
 func (c *Cluster) applyUntilStill(targets []*unstructured.Unstructured) []string {
 	for {
+		before := c.moves
 		var refused []string
 		for _, target := range targets {
 			if c.get(keyOf(c.kinds, c.namespace, target)) != nil {
@@ -141,7 +146,6 @@ func (c *Cluster) applyUntilStill(targets []*unstructured.Unstructured) []string
 				refused = append(refused, fmt.Sprintf("%s %s: %v", target.GetKind(), target.GetName(), err))
 			}
 		}
-		before := c.moves
 		c.Tick()
 		if c.moves == before {
 			return refused
