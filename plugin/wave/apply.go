@@ -1,7 +1,6 @@
 package wave
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -29,15 +28,6 @@ func (p *Plan) Apply(objects []manifest.Object) {
 			}
 		}
 	}
-}
-
-// contentHash is the end that kustomize gives the names of what it generates (kyaml's hasher: hex with 0, 1, 3, a, e
-// replaced).
-var contentHash = regexp.MustCompile(`-[2456789bcdfghkmt]{10}$`)
-
-// generated: rule 6 is about ConfigMaps and Secrets whose name changes with their content.
-func generated(id manifest.ID) bool {
-	return id.Group == "" && (id.Kind == "ConfigMap" || id.Kind == "Secret") && contentHash.MatchString(id.Name)
 }
 
 // pruneLast keeps the old one until everything else is applied. An object that already says something about it is left

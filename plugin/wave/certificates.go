@@ -26,6 +26,10 @@ func (p *planner) solvedCertificates() {
 		for _, route := range routes[certificate] {
 			p.together = append(p.together, together{certificate, route})
 		}
+		if s := &p.slots[certificate]; len(routes[certificate]) > 0 && !s.fixed() {
+			s.leaf = true
+			s.rule, s.text = "certificate-with-solver", "it is issued only with "+p.name(routes[certificate][0])
+		}
 	}
 	p.goWith(routes)
 }

@@ -33,6 +33,7 @@ func (p *planner) breakLinks(before, linked *round, links map[int]int, floor []i
 		for _, i := range members {
 			if user, ok := links[i]; ok {
 				delete(links, i)
+				p.slots[i].rule, p.slots[i].text = "claim-before-consumer", p.name(user)+", which uses it, waits for something that needs it"
 				floor[i] = p.floor(&p.slots[i])
 				broken = true
 				p.found(Deadlock, "claim-before-consumer", []int{i, user},

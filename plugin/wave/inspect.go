@@ -18,6 +18,7 @@ func (p *planner) inspect(missing []refer.Missing) {
 	}
 	p.inspectClaims(end)
 	p.inspectLast(end)
+	p.inspectPruning(end)
 	for i := range p.slots {
 		p.inspectPin(i)
 		if p.slots[i].hook == nil && p.slots[i].waits && end.gated(p.slots[i].wave) {
@@ -108,7 +109,7 @@ func (p *planner) inspectPin(i int) {
 func (p *planner) inspectClaims(end ending) {
 	for _, i := range p.set.Of(claimKind) {
 		s := &p.slots[i]
-		if s.hook != nil || !end.gated(s.wave) {
+		if s.hook != nil || s.rule == "claim-before-consumer" || !end.gated(s.wave) {
 			continue
 		}
 		first := -1
@@ -170,8 +171,8 @@ func (p *planner) inspectGate(i int) {
 	job := p.set.Items[i].Kind == jobKind
 	switch {
 	case s.rule == "needed-leaf":
-		p.found(Warning, "leaf-gates", []int{i}, "%s, so the sync waits in wave %d until %s is %s",
-			s.text, s.wave, p.name(i), s.wait.Until)
+		p.found(Warning, "leaf-gates", []int{i}, "%s cannot be in the last wave, which nothing waits for, because %s: the sync waits in wave %d until it is %s",
+			p.name(i), s.text, s.wave, s.wait.Until)
 	case job && argocd.IsZero(object.Value("spec", "ttlSecondsAfterFinished")):
 		p.found(Warning, "job-vanishes", []int{i},
 			"%s is deleted as soon as it ends (ttlSecondsAfterFinished: 0), and Argo CD may wait for it without end; %s", p.name(i), p.suitingHook(i))

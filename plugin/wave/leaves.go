@@ -70,7 +70,7 @@ func (p *planner) pulled(by, i int) {
 	s.rule, s.text = "", ""
 	if s.tier.Name == leafTier {
 		s.tier = Tier{leafTier, builtinTiers().byName[workloadsTier].Wave}
-		s.rule, s.text = "needed-leaf", p.name(by)+" needs it, so it cannot wait for the last wave"
+		s.rule, s.text = "needed-leaf", p.name(by)+" needs it"
 	}
 }
 

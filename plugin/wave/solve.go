@@ -128,6 +128,9 @@ func (p *planner) settle(r *round) {
 		s.wave = r.level[i]
 		if number := r.by[i]; number >= 0 {
 			s.by = r.edges[number]
+			if s.by < 0 && s.rule == "" && p.set.Items[i].Kind != claimKind {
+				s.rule, s.text = "certificate-with-solver", "with "+p.name(r.graph.Edge(number).To)+", since each would wait for the other"
+			}
 		}
 	}
 }

@@ -19,7 +19,7 @@ func (f *finder) policies() {
 }
 
 // disruption: a PodDisruptionBudget needs the workloads it protects. Without a selector it protects none, and so does
-// an empty one in policy/v1beta1.
+// an empty one in policy/v1beta1. It is healthy without them, too.
 func (f *finder) disruption() {
 	for _, i := range f.set.Of(disruptionKind) {
 		item := &f.set.Items[i]
@@ -29,7 +29,7 @@ func (f *finder) disruption() {
 			continue
 		}
 		for _, pods := range f.selected(item.ID.Namespace, s) {
-			f.add(Edge{From: i, To: pods, Field: "spec.selector", Strength: Applied})
+			f.add(Edge{From: i, To: pods, Field: "spec.selector", Strength: Applied, Soft: true})
 		}
 	}
 }
