@@ -32,7 +32,7 @@ var tiersTable string
 // builtinTiers is tiers.yaml: the tiers by name and by kind.
 var builtinTiers = sync.OnceValue(func() tierTable {
 	tiers := tierTable{map[string]Tier{}, map[refer.Kind]Tier{}}
-	for _, row := range table.Read(tiersTable) {
+	for row := range table.Rows(tiersTable) {
 		var tier Tier
 		for _, field := range row.Fields {
 			switch field.Key {

@@ -15,8 +15,8 @@ var healthTable string
 
 // checks is, by Kind.group, what Argo CD waits for.
 var checks = sync.OnceValue(func() map[string]string {
-	out := map[string]string{}
-	for _, row := range table.Read(healthTable) {
+	out := make(map[string]string, 256)
+	for row := range table.Rows(healthTable) {
 		var kind, until string
 		for _, field := range row.Fields {
 			switch field.Key {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // Edge says that one object of a set needs another first.
@@ -93,50 +92,53 @@ func (f *finder) add(e Edge) {
 
 // fields walks every object along the fields of the table.
 func (f *finder) fields(table []Reference) {
-	tries := fieldTries(table)
-	pods := tries[Kind{Kind: podsFrom}]
+	fields := newFields(table)
+	at := make(trail, 0, 32)
 	for i := range f.set.Items {
 		item := &f.set.Items[i]
 		visit := func(row *Reference, value any, beside map[string]any, at trail) {
 			f.reference(i, row, value, beside, at)
 		}
-		if fields := tries[item.Kind]; fields != nil {
-			fields.walk(map[string]any(item.Object), nil, make(trail, 0, 16), visit)
-		}
-		if item.Pods != nil && pods != nil {
-			pods.walk(item.Pods.Spec, nil, append(make(trail, 0, 16), item.Pods.Field), visit)
+		at = at[:0]
+		fields.of(item.Kind).walk(map[string]any(item.Object), nil, at, visit)
+		if item.Pods != nil {
+			fields.of(Kind{Kind: podsFrom}).walk(item.Pods.Spec, nil, append(at, item.Pods.Field), visit)
 		}
 	}
 }
 
-// fieldTries makes the tries by kind; those of the built-in table once.
-func fieldTries(table []Reference) map[Kind]*trie {
-	builtin := Builtin()
-	if len(table) == len(builtin) && &table[0] == &builtin[0] {
-		return builtinTries()
-	}
-	return makeTries(table)
+// fields of one table by kind. The trie of a kind is made when the first object of the kind is met: a set has few of
+// the kinds that the table knows.
+type fields struct {
+	rows  map[Kind][]*Reference
+	tries map[Kind]*trie
 }
 
-var builtinTries = sync.OnceValue(func() map[Kind]*trie { return makeTries(Builtin()) })
-
-func makeTries(table []Reference) map[Kind]*trie {
-	tries := map[Kind]*trie{}
+func newFields(table []Reference) *fields {
+	f := &fields{make(map[Kind][]*Reference, 64), map[Kind]*trie{}}
 	for i := range table {
-		row := &table[i]
-		steps, err := parsePath(row.Field)
-		if err != nil {
-			panic(err) // Parse and the tests of the table have seen the row
-		}
-		for _, from := range row.From {
+		for _, from := range table[i].From {
 			kind := Canonical(ParseKind(from))
-			if tries[kind] == nil {
-				tries[kind] = &trie{}
-			}
-			tries[kind].add(steps, row)
+			f.rows[kind] = append(f.rows[kind], &table[i])
 		}
 	}
-	return tries
+	return f
+}
+
+func (f *fields) of(kind Kind) *trie {
+	t, ok := f.tries[kind]
+	if !ok {
+		t = &trie{}
+		for _, row := range f.rows[kind] {
+			steps, err := parsePath(row.Field)
+			if err != nil {
+				panic(err) // Parse and the tests of the table have seen the row
+			}
+			t.add(steps, row)
+		}
+		f.tries[kind] = t
+	}
+	return t
 }
 
 // reference turns what a field holds into edges.

@@ -37,7 +37,7 @@ type kindFacts struct {
 
 var kinds = sync.OnceValue(func() kindFacts {
 	facts := kindFacts{map[Kind]bool{}, map[string]bool{"": true}, map[Kind]Kind{}}
-	for _, row := range table.Read(kindsTable) {
+	for row := range table.Rows(kindsTable) {
 		values := row.Fields[0].Values
 		switch row.Fields[0].Key {
 		case "cluster":

@@ -34,7 +34,7 @@ type template struct {
 
 var templates = sync.OnceValue(func() map[Kind]template {
 	out := map[Kind]template{}
-	for _, row := range table.Read(podsTable) {
+	for row := range table.Rows(podsTable) {
 		var kind Kind
 		t := template{runs: "always", field: "spec"}
 		for _, field := range row.Fields {

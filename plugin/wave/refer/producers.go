@@ -22,7 +22,7 @@ type producer struct {
 
 var producerTable = sync.OnceValue(func() []producer {
 	var out []producer
-	for _, row := range table.Read(producersTable) {
+	for row := range table.Rows(producersTable) {
 		var p producer
 		for _, field := range row.Fields {
 			value := field.Values[0]

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"sigs.k8s.io/yaml"
@@ -70,10 +71,9 @@ var referencesTable string
 
 // Builtin is the table of the references that every Kubernetes user has.
 var Builtin = sync.OnceValue(func() []Reference {
-	rows := table.Read(referencesTable)
-	out := make([]Reference, len(rows))
-	for i, row := range rows {
-		out[i] = fromRow(row)
+	out := make([]Reference, 0, 128)
+	for row := range table.Rows(referencesTable) {
+		out = append(out, fromRow(row))
 	}
 	return out
 })
@@ -84,7 +84,7 @@ func fromRow(row table.Row) Reference {
 		value := field.Values[0]
 		switch field.Key {
 		case "from":
-			r.From = field.Values
+			r.From = slices.Clone(field.Values)
 		case "field":
 			r.Field = value
 		case "to":

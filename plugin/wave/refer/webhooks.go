@@ -29,11 +29,11 @@ func (f *finder) webhooks() {
 			ancestors[hook.config] = reach(out, hook.config)
 		}
 		for _, kind := range f.customKinds() {
-			if !hook.asksAbout(f.set, kind) {
+			if !hook.asksAbout(f.set, kind, "") {
 				continue
 			}
 			for _, i := range f.set.Of(kind) {
-				if !ancestors[hook.config][i] && f.inScope(hook, i) {
+				if !ancestors[hook.config][i] && hook.asksAbout(f.set, kind, version(f.set, i)) && f.inScope(hook, i) {
 					f.add(Edge{From: i, To: hook.config, Field: hook.field, Strength: Healthy, Soft: true})
 				}
 			}
@@ -83,30 +83,23 @@ func (f *finder) customKinds() []Kind {
 	return out
 }
 
-// asksAbout says whether a rule is about creating or updating objects of the kind.
-func (w *webhook) asksAbout(set *Set, kind Kind) bool {
+// asksAbout says whether a rule is about creating or updating objects of the kind, in that version if one is given and
+// the webhook minds.
+func (w *webhook) asksAbout(set *Set, kind Kind, version string) bool {
+	names := append(set.resources(kind), "*", "*/*")
 	for _, entry := range w.rules {
 		rule, _ := entry.(map[string]any)
 		if includes(rule["apiGroups"], kind.Group, "*") && includes(rule["operations"], "CREATE", "UPDATE", "*") &&
-			includes(rule["resources"], append(set.resources(kind), "*", "*/*")...) && w.version(rule, set, kind) {
+			includes(rule["resources"], names...) && (!w.exact || version == "" || includes(rule["apiVersions"], version, "*")) {
 			return true
 		}
 	}
 	return false
 }
 
-// version: only matchPolicy Exact minds the version in which an object is written.
-func (w *webhook) version(rule map[string]any, set *Set, kind Kind) bool {
-	if !w.exact {
-		return true
-	}
-	for _, i := range set.Of(kind) {
-		_, version, _ := strings.Cut(set.Items[i].Object.APIVersion(), "/")
-		if includes(rule["apiVersions"], version, "*") {
-			return true
-		}
-	}
-	return false
+func version(set *Set, i int) string {
+	_, version, _ := strings.Cut(set.Items[i].Object.APIVersion(), "/")
+	return version
 }
 
 func includes(list any, values ...string) bool {

@@ -6,10 +6,11 @@ package table
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 )
 
-// Row is one line of a table.
+// Row is one line of a table. It is valid until the next is read.
 type Row struct {
 	Line   int
 	Fields []Field
@@ -21,64 +22,82 @@ type Field struct {
 	Values []string
 }
 
-// Read reads a table. It panics on a malformed one: tables are part of the program.
-func Read(text string) []Row {
-	var rows []Row
-	for number := 1; text != ""; number++ {
-		var line string
-		line, text, _ = strings.Cut(text, "\n")
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		body, ok := strings.CutPrefix(line, "- {")
-		if !ok {
-			panic(fmt.Sprintf("table: line %d: not a row: %s", number, line))
-		}
-		rows = append(rows, Row{Line: number, Fields: fields(body, number)})
-	}
-	return rows
-}
-
-// fields reads "key: value, key: [value, value]}".
-func fields(text string, line int) []Field {
-	var out []Field
-	for {
-		key, rest, ok := strings.Cut(text, ": ")
-		if !ok {
-			panic(fmt.Sprintf("table: line %d: no value: %s", line, text))
-		}
-		field := Field{Key: key}
-		if list, isList := strings.CutPrefix(rest, "["); isList {
-			for rest = list; ; rest = rest[2:] {
-				var value string
-				value, rest = scalar(rest)
-				field.Values = append(field.Values, value)
-				if !strings.HasPrefix(rest, ", ") {
-					break
-				}
+// Rows reads a table. It panics on a malformed one: tables are part of the program.
+func Rows(text string) iter.Seq[Row] {
+	return func(yield func(Row) bool) {
+		r := reader{}
+		for r.line = 1; text != ""; r.line++ {
+			var line string
+			line, text, _ = strings.Cut(text, "\n")
+			if line == "" || line[0] == '#' {
+				continue
 			}
-			rest = strings.TrimPrefix(rest, "]")
-		} else {
-			var value string
-			value, rest = scalar(rest)
-			field.Values = []string{value}
-		}
-		out = append(out, field)
-		if rest == "}" {
-			return out
-		}
-		if text, ok = strings.CutPrefix(rest, ", "); !ok {
-			panic(fmt.Sprintf("table: line %d: unexpected %q", line, rest))
+			if !yield(Row{Line: r.line, Fields: r.row(line)}) {
+				return
+			}
 		}
 	}
 }
 
-// scalar reads a plain or quoted value (no escapes) and returns what follows it.
-func scalar(text string) (value, rest string) {
-	if text != "" && (text[0] == '"' || text[0] == '\'') {
-		end := strings.IndexByte(text[1:], text[0])
-		return text[1 : end+1], text[end+2:]
-	}
-	end := strings.IndexAny(text, ",]}")
-	return text[:end], text[end:]
+// reader keeps its memory from row to row.
+type reader struct {
+	line   int
+	fields []Field
+	values []string
 }
+
+// row reads "- {key: value, key: [value, value]}".
+func (r *reader) row(text string) []Field {
+	rest := r.after(text, "- {")
+	r.fields, r.values = r.fields[:0], r.values[:0]
+	for {
+		key, after, ok := strings.Cut(rest, ": ")
+		if !ok {
+			r.panic(rest)
+		}
+		start := len(r.values)
+		rest = r.value(after)
+		r.fields = append(r.fields, Field{key, r.values[start:len(r.values):len(r.values)]})
+		if rest == "}" {
+			return r.fields
+		}
+		rest = r.after(rest, ", ")
+	}
+}
+
+// value reads one scalar or a list of them, and returns what follows.
+func (r *reader) value(text string) string {
+	list, isList := strings.CutPrefix(text, "[")
+	if !isList {
+		return r.scalar(text)
+	}
+	rest := r.scalar(list)
+	for strings.HasPrefix(rest, ", ") {
+		rest = r.scalar(rest[2:])
+	}
+	return r.after(rest, "]")
+}
+
+// scalar reads a plain or quoted value (no escapes), and returns what follows.
+func (r *reader) scalar(text string) string {
+	quoted := text != "" && (text[0] == '"' || text[0] == '\'')
+	end, skip := strings.IndexAny(text, ",]}"), 0
+	if quoted {
+		text, end, skip = text[1:], strings.IndexByte(text[1:], text[0]), 1
+	}
+	if end < 0 {
+		r.panic(text)
+	}
+	r.values = append(r.values, text[:end])
+	return text[end+skip:]
+}
+
+func (r *reader) after(text, prefix string) string {
+	rest, ok := strings.CutPrefix(text, prefix)
+	if !ok {
+		r.panic(text)
+	}
+	return rest
+}
+
+func (r *reader) panic(at string) { panic(fmt.Sprintf("table: line %d: unexpected %q", r.line, at)) }
