@@ -26,13 +26,20 @@ type Limits struct {
 	Lookups int
 	// Bytes is how much may be read.
 	Bytes int64
+	// Objects is how many objects may be read or generated: kustomize's time grows with more than their square (1,000
+	// take half a second, 8,000 more than a minute).
+	Objects int
+	// Changes is how often a change (a patch, a replacement, an image …) may meet an object.
+	Changes int
+	// Copies is how often a JSON patch may copy; each can double an object.
+	Copies int
 }
 
 // DefaultLimits are far above what public repositories need, and low enough for a container of 256 MiB.
 func DefaultLimits() Limits {
 	return Limits{
 		FileBytes: 16 << 20, TotalBytes: 64 << 20, Builds: 1000, Nodes: 100_000, Depth: 250, Documents: 20_000,
-		Lookups: 20_000, Bytes: 16 << 20,
+		Lookups: 20_000, Bytes: 16 << 20, Objects: 2000, Changes: 200_000, Copies: 8,
 	}
 }
 
@@ -46,6 +53,9 @@ func (l Limits) orDefaults() Limits {
 	l.Lookups = orDefault(l.Lookups, d.Lookups)
 	l.Depth = orDefault(l.Depth, d.Depth)
 	l.Bytes = orDefault(l.Bytes, d.Bytes)
+	l.Objects = orDefault(l.Objects, d.Objects)
+	l.Changes = orDefault(l.Changes, d.Changes)
+	l.Copies = orDefault(l.Copies, d.Copies)
 	return l
 }
 
@@ -65,13 +75,20 @@ func (e *unboundedError) Error() string { return e.reason }
 // budget counts what one render has used.
 type budget struct {
 	limits  Limits
-	isolate bool // this process may be killed: only the hard limits count
+	isolate bool         // this process may be killed: only the hard limits count
+	stopped func() error // says whether nobody waits for the render any more
 	lookups int
 	builds  int
 	bytes   int64
+	objects int
+	changes int
+	copies  int
 }
 
 func (b *budget) lookup() error {
+	if err := b.stopped(); err != nil {
+		return err
+	}
 	b.lookups++
 	if !b.isolate && b.lookups > b.limits.Lookups {
 		return &unboundedError{fmt.Sprintf("kustomize looked up more than %d files", b.limits.Lookups)}
@@ -109,10 +126,27 @@ func (b *budget) content(name string, content []byte) error {
 	if n := bytes.Count(content, []byte("\n---")); n > b.limits.Documents {
 		return fmt.Errorf("%s holds %d YAML documents, more than the %d that a file may hold", name, n, b.limits.Documents)
 	}
-	if mayExpand(content) || depthBound(content) > b.limits.Depth {
+	// What is made for kustomize's own transformers holds patches as text, however it is written.
+	if mustCheck(content, b.limits.Depth) || bytes.Contains(content, []byte("builtin")) {
 		if err := checkShape(content, b.limits.Nodes, b.limits.Depth); err != nil {
 			return fmt.Errorf("%s:%w", name, err)
 		}
+	}
+	return nil
+}
+
+// use counts what makes a render long, and says where it became too much for this process.
+func (b *budget) use(name string, objects, changes, copies int) error {
+	b.objects, b.changes, b.copies = b.objects+objects, b.changes+changes, b.copies+copies
+	switch l := b.limits; {
+	case b.isolate:
+		return nil
+	case b.objects > l.Objects:
+		return &unboundedError{fmt.Sprintf("with %s it has more than %d objects", name, l.Objects)}
+	case b.objects*b.changes > l.Changes:
+		return &unboundedError{fmt.Sprintf("with %s it changes %d objects in %d ways", name, b.objects, b.changes)}
+	case b.copies > l.Copies:
+		return &unboundedError{fmt.Sprintf("with %s its JSON patches copy more than %d times", name, l.Copies)}
 	}
 	return nil
 }

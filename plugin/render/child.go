@@ -22,6 +22,8 @@ const (
 	defaultChildMemory = 1 << 30
 	// defaultChildTime is how long a child may run.
 	defaultChildTime = 30 * time.Second
+	// maxOutcome is how many bytes of JSON a child may answer with: this process has to hold them.
+	maxOutcome = 64 << 20
 )
 
 // Child renders in a process of its own, a copy of this executable, that sees no file but those it asks for over a pipe,
@@ -36,7 +38,10 @@ type Child struct {
 // stoppedError says that a child ended without an answer.
 type stoppedError struct {
 	dir, how, reason string
+	cause            error // the context's, if that stopped it
 }
+
+func (e *stoppedError) Unwrap() error { return e.cause }
 
 func (e *stoppedError) Error() string {
 	text := e.dir + ": rendering was stopped, " + e.how
@@ -81,7 +86,11 @@ func (c Child) Render(ctx context.Context, request Request) (*Result, error) {
 	if limit == 0 {
 		limit = defaultChildTime
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	outer := ctx
+	ctx, cancel := context.WithTimeout(outer, limit)
 	defer cancel()
 	executable, err := os.Executable()
 	if err != nil {
@@ -118,10 +127,12 @@ func (c Child) Render(ctx context.Context, request Request) (*Result, error) {
 		return nil, errors.New(done.Err)
 	case done != nil:
 		return done.result()
-	case errors.Is(cancelled, context.DeadlineExceeded):
-		return nil, &stoppedError{dir: request.Dir, how: "it took more than " + limit.String()}
+	case errors.Is(outer.Err(), context.DeadlineExceeded):
+		return nil, &stoppedError{dir: request.Dir, how: "the time that was left for it is over", cause: outer.Err()}
+	case outer.Err() != nil:
+		return nil, outer.Err()
 	case cancelled != nil:
-		return nil, cancelled
+		return nil, &stoppedError{dir: request.Dir, how: "it took more than " + limit.String()}
 	case bytes.Contains(stderr.Bytes(), []byte("out of memory")) || bytes.Contains(stderr.Bytes(), []byte("cannot allocate")):
 		return nil, &stoppedError{dir: request.Dir, how: fmt.Sprintf("it needed more than %d MiB of memory", memory>>20)}
 	default:

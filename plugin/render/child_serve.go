@@ -5,7 +5,7 @@ import (
 	"encoding/gob"
 	"encoding/json"
 	"errors"
-	"io"
+	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
@@ -20,11 +20,13 @@ func IsChild() bool { return os.Getenv(childVariable) != "" }
 func ServeChild() int {
 	stdout := os.Stdout
 	Lockdown()
-	pipe := &remote{encoder: gob.NewEncoder(stdout), decoder: gob.NewDecoder(os.Stdin)}
+	decoder := gob.NewDecoder(os.Stdin)
 	var o order
-	if err := pipe.decoder.Decode(&o); err != nil {
+	if err := decoder.Decode(&o); err != nil {
 		return 1
 	}
+	pipe := &remote{encoder: gob.NewEncoder(stdout), answers: make(chan answer)}
+	go pipe.receive(decoder)
 	// Only what the process writes to counts, not what the Go runtime reserves.
 	limit := syscall.Rlimit{Cur: o.Memory, Max: o.Memory}
 	if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &limit); err != nil {
@@ -38,6 +40,9 @@ func ServeChild() int {
 		out.Namespace, out.Warnings, out.Files = result.Namespace, result.Warnings, result.Files
 		out.JSON, err = json.Marshal(result.Objects)
 	}
+	if len(out.JSON) > maxOutcome {
+		out.JSON, err = nil, fmt.Errorf("%s: it renders to more than %d MiB", o.Dir, maxOutcome>>20)
+	}
 	if err != nil {
 		out.Err = err.Error()
 	}
@@ -50,20 +55,25 @@ func ServeChild() int {
 // remote is the parent's tree, seen from the child.
 type remote struct {
 	encoder *gob.Encoder
-	decoder *gob.Decoder
+	answers chan answer
+}
+
+// receive waits for answers at all times, because a parent that is gone must end this process in the middle of a render.
+func (r *remote) receive(decoder *gob.Decoder) {
+	for {
+		var a answer
+		if decoder.Decode(&a) != nil {
+			os.Exit(1)
+		}
+		r.answers <- a
+	}
 }
 
 func (r *remote) ask(op, name string) (answer, error) {
-	var a answer
 	if err := r.encoder.Encode(ask{Op: op, Name: name}); err != nil {
-		return a, err
+		return answer{}, err
 	}
-	if err := r.decoder.Decode(&a); err != nil {
-		if errors.Is(err, io.EOF) {
-			os.Exit(1) // the parent is gone
-		}
-		return a, err
-	}
+	a := <-r.answers
 	switch {
 	case a.Missing:
 		return a, missingError(a.Err)

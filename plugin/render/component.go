@@ -1,9 +1,12 @@
 package render
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -63,8 +66,10 @@ func decode(content []byte) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	decoder := json.NewDecoder(bytes.NewReader(asJSON))
+	decoder.UseNumber() // a float64 would round what it cannot hold
 	var fields map[string]any
-	if err := json.Unmarshal(asJSON, &fields); err != nil {
+	if err := decoder.Decode(&fields); err != nil {
 		return nil, err
 	}
 	if fields == nil {
@@ -73,10 +78,10 @@ func decode(content []byte) (map[string]any, error) {
 	return fields, nil
 }
 
-// take removes a field, in whatever case it is written, as kustomize's JSON decoder would read it.
+// take removes a field, in whatever case it is written, as kustomize's JSON decoder would read it: the last one counts.
 func take(fields map[string]any, name string) any {
 	var value any
-	for key := range fields {
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
 		if strings.EqualFold(key, name) {
 			value = fields[key]
 			delete(fields, key)

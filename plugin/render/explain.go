@@ -74,7 +74,7 @@ func (f *fileSystem) inspectReference(k *kustomization, ref reference) error {
 
 // inspectFile looks for a fault in a file that kustomize read as YAML.
 func (f *fileSystem) inspectFile(name string, ref reference) error {
-	if !f.seen[name] || ref.field == "configMapGenerator" || ref.field == "secretGenerator" {
+	if _, read := f.seen[name]; !read || ref.field == "configMapGenerator" || ref.field == "secretGenerator" {
 		return nil
 	}
 	content, err := f.tree.ReadFile(name)

@@ -1,12 +1,14 @@
 package render
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -24,11 +26,12 @@ type fileSystem struct {
 	resolver   resolver
 	budget     budget
 	overrides  Overrides
-	top        string // the folder being rendered
+	top        string // the folder being rendered, free of links
+	asked      asked
 	components components
 	scanned    []*kustomization // in the order of their first reading
 	reads      []string         // kustomizations and files, in the order of their first reading
-	seen       map[string]bool
+	seen       map[string]int   // the number of objects in each file that was read
 	loadSchema func()
 	// err is the first error that must not be lost: kustomize tries something else after many errors.
 	err error
@@ -42,16 +45,24 @@ type kustomization struct {
 	content []byte
 }
 
-func newFileSystem(request Request, isolated bool, loadSchema func()) *fileSystem {
-	return &fileSystem{
+// asked is what kustomize looked up last, if it did so as a kustomization: with a symbolic link, the file that it reads
+// next has any name and any place, and the paths in it start where the link is.
+type asked struct{ file, dir string }
+
+func newFileSystem(ctx context.Context, request Request, isolated bool, loadSchema func()) *fileSystem {
+	f := &fileSystem{
 		tree:       request.Tree,
 		resolver:   resolver{tree: request.Tree, dirs: map[string]string{".": "."}},
-		budget:     budget{limits: request.Limits.orDefaults(), isolate: isolated},
+		budget:     budget{limits: request.Limits.orDefaults(), isolate: isolated, stopped: ctx.Err},
 		overrides:  request.Overrides,
 		top:        request.Dir,
-		seen:       map[string]bool{},
+		seen:       map[string]int{},
 		loadSchema: loadSchema,
 	}
+	if resolved, _, err := f.resolver.resolve(f.top); err == nil {
+		f.top = resolved
+	}
+	return f
 }
 
 // keep remembers an error that must end the render even if kustomize goes on.
@@ -73,6 +84,12 @@ func (f *fileSystem) CleanedAbs(name string) (filesys.ConfirmedDir, string, erro
 	dir, base, err := f.locate(name)
 	if err != nil {
 		return "", "", f.lookupError(name, err)
+	}
+	f.asked = asked{}
+	if base != "" && isKustomization(path.Base(name)) {
+		if from, err := f.inTree(path.Dir(name)); err == nil {
+			f.asked = asked{file: path.Join(dir, base), dir: from}
+		}
 	}
 	return filesys.ConfirmedDir(dir), base, nil
 }
@@ -118,15 +135,20 @@ func (f *fileSystem) inTree(name string) (string, error) {
 func (f *fileSystem) lookupError(name string, err error) error {
 	var outside *outsideError
 	leads := errors.As(err, &outside) && outside.link
-	var loop *linkError
-	if leads || errors.As(err, &loop) || !errors.As(err, &outside) && !missing(err) {
+	if leads || outside == nil && !missing(err) {
 		return f.keep(err)
 	}
 	return fmt.Errorf("evalsymlink failure on '%s' : %w", name, err)
 }
 
+// missing says that there can be no such file. kustomize also tries text as a path, hence the names no file can have.
 func missing(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotDir) || errors.Is(err, fs.ErrInvalid)
+	for _, none := range []error{fs.ErrNotExist, errNotDir, fs.ErrInvalid, syscall.ENOTDIR, syscall.ENAMETOOLONG} {
+		if errors.Is(err, none) {
+			return true
+		}
+	}
+	return false
 }
 
 // ReadFile reads a file that CleanedAbs has found.
@@ -138,14 +160,14 @@ func (f *fileSystem) ReadFile(name string) ([]byte, error) {
 		if path.Base(name) != "kustomization.yaml" {
 			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 		}
-		return f.readKustomization(c.file, c)
+		return f.readKustomization(c.file, path.Dir(c.file), c)
 	}
 	inTree, err := f.inTree(name)
 	if err != nil {
 		return nil, err
 	}
-	if isKustomization(path.Base(inTree)) {
-		return f.readKustomization(inTree, nil)
+	if name == f.asked.file {
+		return f.readKustomization(inTree, f.asked.dir, nil)
 	}
 	return f.readTree(inTree)
 }
@@ -169,19 +191,21 @@ func (f *fileSystem) readTree(name string) ([]byte, error) {
 	if err != nil {
 		return nil, f.keep(err)
 	}
-	if f.seen[name] {
-		return content, nil
+	if _, again := f.seen[name]; !again {
+		if err := f.budget.content(name, content); err != nil {
+			return nil, f.keep(err)
+		}
+		f.seen[name] = objectBound(content, f.budget.limits.Objects)
+		f.reads = append(f.reads, name)
 	}
-	if err := f.budget.content(name, content); err != nil {
+	if err := f.budget.use(name, f.seen[name], 0, 0); err != nil {
 		return nil, f.keep(err)
 	}
-	f.seen[name] = true
-	f.reads = append(f.reads, name)
 	return content, nil
 }
 
 // readKustomization reads a kustomization, or the file of a component, and learns what the build is about to do.
-func (f *fileSystem) readKustomization(file string, c *component) ([]byte, error) {
+func (f *fileSystem) readKustomization(file, dir string, c *component) ([]byte, error) {
 	content, err := f.readTree(file)
 	if err != nil {
 		return nil, err
@@ -193,28 +217,31 @@ func (f *fileSystem) readKustomization(file string, c *component) ([]byte, error
 		if content, err = c.edit(content); err != nil {
 			return nil, f.keep(err)
 		}
-	} else if path.Dir(file) == f.top {
+	} else if dir == f.top {
 		if content, err = f.overrides.edit(content); err != nil {
 			return nil, f.keep(fmt.Errorf("%s: %w", file, err))
 		}
 	}
-	if err := f.scan(file, content); err != nil {
+	if err := f.scan(file, dir, content); err != nil {
 		return nil, f.keep(err)
 	}
 	return content, nil
 }
 
 // scan looks at a kustomization before kustomize acts on it. One that cannot be read is left for kustomize to refuse.
-func (f *fileSystem) scan(file string, content []byte) error {
-	if slices.ContainsFunc(f.scanned, func(k *kustomization) bool { return k.file == file }) {
+func (f *fileSystem) scan(file, dir string, content []byte) error {
+	if slices.ContainsFunc(f.scanned, func(k *kustomization) bool { return k.file == file && k.dir == dir }) {
 		return nil
 	}
-	k := &kustomization{file: file, dir: path.Dir(file), content: content}
+	k := &kustomization{file: file, dir: dir, content: content}
 	f.scanned = append(f.scanned, k)
 	if err := k.Unmarshal(content); err != nil {
 		return nil
 	}
 	if err := f.refuse(k); err != nil {
+		return err
+	}
+	if err := f.measure(k); err != nil {
 		return err
 	}
 	f.components.learn(k, f.resolver.resolve)
@@ -237,7 +264,7 @@ func (f *fileSystem) peek(dir, name string) ([]byte, error) {
 		return nil, err
 	}
 	info, err := f.tree.Lstat(resolved)
-	if err != nil || isDir || info.Size() > f.budget.limits.FileBytes {
+	if err != nil || isDir || !info.Mode().IsRegular() || info.Size() > f.budget.limits.FileBytes {
 		return nil, fs.ErrInvalid
 	}
 	return f.tree.ReadFile(resolved)

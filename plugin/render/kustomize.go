@@ -62,7 +62,7 @@ func (p InProcess) Render(ctx context.Context, request Request) (*Result, error)
 		return nil, err
 	}
 	request.Dir = path.Clean(request.Dir)
-	files := newFileSystem(request, p.isolated, p.loadSchema)
+	files := newFileSystem(ctx, request, p.isolated, p.loadSchema)
 	objects, err := build(files, request.Dir)
 	if files.err != nil {
 		return nil, files.err
@@ -76,7 +76,7 @@ func (p InProcess) Render(ctx context.Context, request Request) (*Result, error)
 		}
 	}
 	return &Result{
-		Objects: objects, Namespace: files.scanned[0].Namespace, Warnings: files.warnings(), Files: files.reads,
+		Objects: objects, Namespace: files.scanned[0].Namespace, Warnings: append(files.warnings(), request.Overrides.idle(objects)...), Files: files.reads,
 	}, nil
 }
 
@@ -103,15 +103,11 @@ func build(files *fileSystem, dir string) (objects []manifest.Object, err error)
 func convert(resources resmap.ResMap) ([]manifest.Object, error) {
 	objects := make([]manifest.Object, 0, resources.Size())
 	for _, resource := range resources.Resources() {
-		data, err := resource.MarshalJSON()
+		object, err := manifest.FromNode(resource.YNode())
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", resource.CurId(), err)
 		}
-		one, err := manifest.ParseJSON([]byte("[" + string(data) + "]"))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", resource.CurId(), err)
-		}
-		objects = append(objects, one...)
+		objects = append(objects, object)
 	}
 	return objects, nil
 }

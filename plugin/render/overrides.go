@@ -3,6 +3,8 @@ package render
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -10,7 +12,9 @@ import (
 // Overrides change the kustomization that is rendered, and none below it, as `kustomize edit set` would and as Argo CD
 // does for an Application without a plugin (util/kustomize). They win over what the file says.
 type Overrides struct {
-	// Images are NAME=NEWNAME, NAME:TAG, NAME@DIGEST, NAME=NEWNAME:TAG or NAME=NEWNAME@DIGEST.
+	// Images are NAME=NEWNAME, NAME:TAG, NAME@DIGEST, NAME=NEWNAME:TAG or NAME=NEWNAME@DIGEST; a * in the place of
+	// NEWNAME, TAG or DIGEST keeps what the kustomization's own entry for NAME says. One that changes nothing is warned
+	// of: it may be meant for another overlay, but is more often misspelt.
 	Images []string
 	// Replicas are NAME=COUNT.
 	Replicas []string
@@ -38,19 +42,19 @@ func (o Overrides) edit(content []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, image := range o.Images {
-		entry, err := imageEntry(image)
+	for _, override := range o.Images {
+		entry, err := imageEntry(override)
 		if err != nil {
 			return nil, err
 		}
-		set(fields, "images", entry)
+		set(fields, entry, "images", "imageTags")
 	}
 	for _, replicas := range o.Replicas {
 		entry, err := replicasEntry(replicas)
 		if err != nil {
 			return nil, err
 		}
-		set(fields, "replicas", entry)
+		set(fields, entry, "replicas")
 	}
 	if o.NamePrefix != "" {
 		take(fields, "namePrefix")
@@ -63,17 +67,38 @@ func (o Overrides) edit(content []byte) ([]byte, error) {
 	return json.Marshal(fields)
 }
 
-// set replaces the entry of that name in a list, or appends it.
-func set(fields map[string]any, field string, entry map[string]any) {
-	list, _ := take(fields, field).([]any)
-	for i, old := range list {
-		if m, ok := old.(map[string]any); ok && m["name"] == entry["name"] {
-			list[i] = entry
-			fields[field] = list
-			return
+// set puts an entry into a list in the place of all that have its name. The first of the fields is what the list is
+// called now, the others what it was called once.
+func set(fields, entry map[string]any, names ...string) {
+	var kept []any
+	for _, name := range names {
+		list, _ := take(fields, name).([]any)
+		kept = append(kept, list...)
+	}
+	kept = slices.DeleteFunc(kept, func(old any) bool {
+		m, ok := old.(map[string]any)
+		if !ok || m["name"] != entry["name"] {
+			return false
+		}
+		preserve(entry, m)
+		return true
+	})
+	preserve(entry, nil)
+	fields[names[0]] = append(kept, entry)
+}
+
+// preserve puts what the old entry says where the new one says *.
+func preserve(entry, old map[string]any) {
+	for _, field := range []string{"newName", "newTag", "digest"} {
+		if entry[field] != "*" {
+			continue
+		}
+		if value, ok := old[field]; ok {
+			entry[field] = value
+		} else if old == nil {
+			delete(entry, field)
 		}
 	}
-	fields[field] = append(list, entry)
 }
 
 // imageEntry reads one image override. A colon after the last slash separates a tag; one before it is a port.
@@ -92,6 +117,9 @@ func imageEntry(override string) (map[string]any, error) {
 	}
 	if name == "" || image == "" || !renamed && tag == "" && digest == "" {
 		return nil, fmt.Errorf("image override %q: want NAME=NEWNAME, NAME:TAG or NAME@DIGEST", override)
+	}
+	if _, err := regexp.Compile("^" + name); err != nil {
+		return nil, fmt.Errorf("image override %q: kustomize takes the name for a regular expression: %w", override, err)
 	}
 	entry := map[string]any{"name": name}
 	if renamed {

@@ -12,6 +12,9 @@ import (
 // refuse names what a kustomization asks for that Tidegate never does: fetch, execute, inflate charts.
 func (f *fileSystem) refuse(k *kustomization) error {
 	for _, ref := range references(&k.Kustomization) {
+		if climbs(k.dir, ref) {
+			return fmt.Errorf("%s: %s: %s is outside the repository", k.at(ref.field, ref.path), ref.field, ref.path)
+		}
 		if !ref.fetched() || f.exists(k, ref) {
 			continue
 		}
@@ -25,6 +28,13 @@ func (f *fileSystem) refuse(k *kustomization) error {
 		return helmError(k, "helmChartInflationGenerator", chart.ChartName)
 	}
 	return nil
+}
+
+// climbs says whether a path goes above the tree's root. It could come down again through the names that the tree has
+// for kustomize.
+func climbs(dir string, ref reference) bool {
+	at := path.Join(dir, ref.path)
+	return !path.IsAbs(ref.path) && !strings.Contains(ref.path, "\n") && (at == ".." || strings.HasPrefix(at, "../"))
 }
 
 // bothComponentAndResource refuses a file that is listed as a component and as a resource: what it means would depend

@@ -2,15 +2,39 @@ package render
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// mayExpand says whether a YAML file may hold aliases. It is cheap, and wrong only in being too careful.
-func mayExpand(content []byte) bool {
-	return token(content, '&') && token(content, '*')
+// mustCheck says whether a YAML file may hold aliases or be nested more deeply than that. It is cheap, it is wrong only in
+// being too careful, and what it says holds for the texts in the file too: a patch is YAML in YAML.
+func mustCheck(content []byte, depth int) bool {
+	anchors := token(content, '&') || bytes.Contains(content, []byte(`\u0026`))
+	return anchors && token(content, '*') || escapes(content) || depthBound(content) > depth
+}
+
+// escapes says whether quoted text may spell a mark or a word another way, or break it over lines.
+func escapes(content []byte) bool {
+	for rest := content; ; {
+		i := bytes.IndexByte(rest, '\\')
+		if i < 0 || i+1 >= len(rest) {
+			return false
+		}
+		switch rest = rest[i+1:]; {
+		case rest[0] == 'x', rest[0] == 'U', rest[0] == '\n', rest[0] == '\r':
+			return true
+		case len(rest) > 4 && rest[0] == 'u' && rest[1] == '0' && rest[2] == '0' && rest[3] < '8' && !asHTML(rest[3:5]):
+			return true
+		}
+	}
+}
+
+// asHTML says whether \u00.. is one of the three characters that encoders of JSON escape.
+func asHTML(hex []byte) bool {
+	return bytes.EqualFold(hex, []byte("3c")) || bytes.EqualFold(hex, []byte("3e")) || bytes.Equal(hex, []byte("26"))
 }
 
 // token says whether the mark stands where YAML may take it for an anchor or an alias.
@@ -21,11 +45,16 @@ func token(content []byte, mark byte) bool {
 			return false
 		}
 		after := i+1 < len(content) && bytes.IndexByte([]byte(" \t\r\n,]}"), content[i+1]) < 0
-		if before := i == 0 || bytes.IndexByte([]byte(" \t\n,[{:-"), content[i-1]) >= 0; before && after {
+		if after && (i == 0 || begins(content[i-1])) {
 			return true
 		}
 		content = content[i+1:]
 	}
+}
+
+// begins says whether YAML may begin a token after this byte: some line breaks are not ASCII.
+func begins(before byte) bool {
+	return before >= 0x80 || bytes.IndexByte([]byte(" \t\r\n,[{:-?"), before) >= 0
 }
 
 // checkShape refuses a file that is nested too deeply or that its aliases blow up. A file that is no YAML passes:
@@ -69,6 +98,7 @@ func (s *shape) count(node *yaml.Node, depth int) size {
 		}
 		return size{n.all, n.all}
 	}
+	s.text(node)
 	s.seen[node] = size{s.nodes + 1, s.nodes + 1} // one that contains itself has no end
 	total := size{all: 1}
 	for _, child := range node.Content {
@@ -85,33 +115,88 @@ func (s *shape) count(node *yaml.Node, depth int) size {
 	return total
 }
 
+// text looks into a scalar, which kustomize may read as YAML again: a patch, or what a replacement points into.
+func (s *shape) text(node *yaml.Node) {
+	if node.Kind != yaml.ScalarNode || len(node.Value) < 16 || !mustCheck([]byte(node.Value), s.depth) {
+		return
+	}
+	if err := checkShape([]byte(node.Value), s.nodes, s.depth); err != nil {
+		_, reason, _ := strings.Cut(err.Error(), ": ")
+		s.fail("%d: in the text that begins here, %s", node.Line, reason)
+	}
+}
+
 func (s *shape) fail(format string, args ...any) {
 	if s.err == nil {
 		s.err = fmt.Errorf(format, args...)
 	}
 }
 
-// depthBound returns a number that the nesting of a YAML file cannot exceed, from the brackets that are open at once
-// and from the indicators that begin a line: a block needs a column of its own, or one that a list shares with its key.
+// depthBound returns a number that the nesting of a YAML file cannot exceed. A block needs a column of its own, or one
+// that a list shares with its key.
 func depthBound(content []byte) int {
-	flow, deepestFlow, deepestBlock := 0, 0, 0
+	if trimmed := bytes.TrimSpace(content); len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[') && json.Valid(trimmed) {
+		return jsonDepth(trimmed)
+	}
+	deepest := 0
 	for line := range bytes.Lines(content) {
 		block := 0
 		for block < len(line) && bytes.IndexByte([]byte(" -?:"), line[block]) >= 0 {
 			block++
 		}
 		if block < len(line) && line[block] != '\n' && line[block] != '\r' {
-			deepestBlock = max(deepestBlock, block)
-		}
-		for _, c := range line {
-			switch c {
-			case '{', '[':
-				flow++
-				deepestFlow = max(deepestFlow, flow)
-			case '}', ']':
-				flow = max(flow-1, 0)
-			}
+			deepest = max(deepest, block)
 		}
 	}
-	return deepestFlow + deepestBlock
+	return 2*deepest + flowBound(content)
+}
+
+// flowBound returns how many brackets of flow collections are open at once, at most: those that stand where a value may
+// begin and are not closed before anything that could be quoted. Which bracket closes which cannot be told without
+// parsing: it may be within quotes, or within a text that looks like quotes.
+func flowBound(content []byte) int {
+	open := 0
+	for i := 0; i < len(content); i++ {
+		if c := content[i]; c != '{' && c != '[' || !opens(content, i) {
+			continue
+		}
+		end := bytes.IndexAny(content[i+1:], "{}[]\"'#")
+		if end >= 0 && (content[i+1+end] == '}' || content[i+1+end] == ']') {
+			i += 1 + end
+			continue
+		}
+		open++
+	}
+	return open
+}
+
+// opens says whether a value may begin at this place: after an indicator, at the start of a line, or after a tag or an
+// anchor.
+func opens(content []byte, i int) bool {
+	before := bytes.TrimRight(content[:i], " \t")
+	if len(before) == 0 || begins(before[len(before)-1]) {
+		return true
+	}
+	word := before[bytes.LastIndexAny(before, " \t\r\n,[{")+1:]
+	return len(word) > 0 && (word[0] == '&' || word[0] == '!')
+}
+
+// jsonDepth is the depth of valid JSON.
+func jsonDepth(content []byte) int {
+	depth, deepest, quoted := 0, 0, false
+	for i := 0; i < len(content); i++ {
+		switch c := content[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+			deepest = max(deepest, depth)
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return deepest
 }

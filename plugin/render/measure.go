@@ -1,0 +1,123 @@
+package render
+
+import (
+	"bytes"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// measure adds what a kustomization asks for to the budget: the texts in it are read as YAML again, its generators make
+// objects, and whatever changes objects meets all of them.
+func (f *fileSystem) measure(k *kustomization) error {
+	copies := 0
+	for _, text := range k.inline() {
+		if err := f.budget.content(k.file, text); err != nil {
+			return err
+		}
+		copies += copiesIn(text)
+	}
+	for _, p := range append(k.Patches, k.PatchesJson6902...) {
+		if file, err := f.peek(k.dir, p.Path); p.Path != "" && err == nil {
+			copies += copiesIn(file)
+		}
+	}
+	changes := len(k.Patches) + len(k.PatchesJson6902) + len(k.PatchesStrategicMerge) + len(k.Replacements) +
+		len(k.Transformers) + len(k.Validators) + len(k.Images) + len(k.Replicas) + len(k.Labels) + len(k.Vars)
+	return f.budget.use(k.file, len(k.ConfigMapGenerator)+len(k.SecretGenerator), changes, copies)
+}
+
+// inline lists the YAML texts in a kustomization.
+func (k *kustomization) inline() [][]byte {
+	var texts [][]byte
+	for _, p := range append(k.Patches, k.PatchesJson6902...) {
+		texts = append(texts, []byte(p.Patch))
+	}
+	for _, p := range k.PatchesStrategicMerge {
+		texts = append(texts, []byte(p))
+	}
+	for _, field := range [][]string{k.Generators, k.Transformers, k.Validators} {
+		for _, text := range field {
+			texts = append(texts, []byte(text))
+		}
+	}
+	return texts
+}
+
+// copiesIn counts the copy operations of a JSON patch, if it is one.
+func copiesIn(patch []byte) int {
+	if !isJSONPatch(patch) {
+		return 0
+	}
+	return bytes.Count(patch, []byte("copy"))
+}
+
+// objectBound returns a number of objects that a file holds at most: its documents, and with lists whatever says kind.
+// Beyond enough it is exact.
+func objectBound(content []byte, enough int) int {
+	if escapes(content) {
+		return objectCount(content)
+	}
+	documents := bytes.Count(content, []byte("\n---")) + 1
+	kinds := bytes.Count(content, []byte("kind"))
+	if kinds <= documents || !mayList(content) {
+		return documents
+	}
+	if kinds <= enough {
+		return kinds
+	}
+	return objectCount(content)
+}
+
+// mayList says whether a kind in the file may end in List, by which kustomize knows a list. CustomResourceDefinitions
+// name such a kind in listKind, which does not count.
+func mayList(content []byte) bool {
+	for rest := content; ; {
+		before, after, found := bytes.Cut(rest, []byte("List"))
+		if !found {
+			return false
+		}
+		rest = after
+		end := bytes.TrimLeft(after[:min(len(after), 80)], " \t\"'")
+		line := before[bytes.LastIndexByte(before, '\n')+1:]
+		ends := len(end) == 0 || bytes.IndexByte([]byte("\r\n,}]#"), end[0]) >= 0
+		if ends && !bytes.Contains(line, []byte("listKind")) {
+			return true
+		}
+	}
+}
+
+// objectCount counts the objects of a file, those in lists one by one.
+func objectCount(content []byte) int {
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	count := 0
+	for {
+		var document yaml.Node
+		if decoder.Decode(&document) != nil {
+			return count
+		}
+		for _, node := range document.Content {
+			count += objectsIn(node)
+		}
+	}
+}
+
+func objectsIn(node *yaml.Node) int {
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	for i := 0; node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
+		items := node.Content[i+1]
+		if items.Kind == yaml.AliasNode {
+			items = items.Alias
+		}
+		if node.Content[i].Value != "items" || items.Kind != yaml.SequenceNode {
+			continue
+		}
+		count := 0
+		for _, item := range items.Content {
+			count += objectsIn(item)
+		}
+		return count
+	}
+	return 1
+}
