@@ -104,7 +104,7 @@ func name(r wave.Resource) string {
 	if r.ID.Namespace == "shop" {
 		return r.ID.Kind + " " + r.ID.Name
 	}
-	return strings.TrimSpace(r.ID.Kind + " " + r.ID.Namespace + "/" + r.ID.Name)
+	return strings.TrimRight(r.ID.Kind+" "+r.ID.Namespace+"/"+r.ID.Name, " /")
 }
 
 func limit(g *wave.Gate) string {

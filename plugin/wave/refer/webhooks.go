@@ -24,11 +24,12 @@ func (f *finder) webhooks() {
 	}
 	out := f.outgoing()
 	ancestors := map[int]map[int]bool{}
+	customKinds := f.customKinds()
 	for _, hook := range hooks {
 		if ancestors[hook.config] == nil {
 			ancestors[hook.config] = reach(out, hook.config)
 		}
-		for _, kind := range f.customKinds() {
+		for _, kind := range customKinds {
 			if !hook.asksAbout(f.set, kind, "") {
 				continue
 			}
@@ -121,7 +122,7 @@ func (f *finder) inScope(hook webhook, i int) bool {
 	if !hook.objects.matches(item.Object.Map("metadata", "labels")) {
 		return false
 	}
-	if item.ID.Namespace == "" {
+	if item.ID.Namespace == "" || len(hook.namespaces.labels)+len(hook.namespaces.expressions) == 0 {
 		return true
 	}
 	labels := map[string]any{"kubernetes.io/metadata.name": item.ID.Namespace}
