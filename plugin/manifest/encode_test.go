@@ -24,7 +24,7 @@ var nasties = []string{
 	"%a", "@a", "`a", "<<", "=", "a<b>&c", "{{ .Values.x }}", "$(VAR)", "${VAR}",
 	"\n", "\n\n", "a\n", "a\n\n", "a\nb", "a\nb\n", "\na", " a\nb", "a \nb", "a\n b", "a\n\n b\n", "a\nb ", "a\n \nb", "- a\n- b\n", "a: b\nc: d\n", "#!/bin/sh\nset -e\n",
 	"\t", "a\tb", "\ta", "a\t", "a\n\tb\n", "\r", "a\r\nb\r\n", "\x00", "\x07", "\x1b[0m", "\x7f", "\u0080", "\u0085", "a\u0085b", "\u00a0", "\u00ad", "\u2028", "a\u2029b",
-	"\ufeff", "a\ufeffb", "\ufffd", "\ufffe", "\uffff", "\ue000", "\ud7ff", "é", "naïve – “quotes” …", "日本語", "日本語: 日本", "😀", "a 😀 b", "\xff", "a\xc3", "\xed\xa0\x80",
+	"\ufeff", "a\ufeffb", "\ufffd", "\ufffe", "\uffff", "\ue000", "\ud7ff", "é", "naïve – “quotes” …", "日本語", "日本語: 日本", "😀", "a 😀 b", "\xff", "a\xc3", "日\xaa0", "\xed\xa0\x80",
 	strings.Repeat("word ", 40), strings.Repeat("word ", 40) + "end", "it's " + strings.Repeat("word ", 40) + "end", strings.Repeat("word  ", 40) + "end",
 	strings.Repeat("é: ö ", 40) + "end", strings.Repeat("naïve ", 30) + "end", strings.Repeat("a\tb c  d ", 30) + "end", "2001-01-01 " + strings.Repeat(" ", 90) + "x",
 	strings.Repeat("x", 200), strings.Repeat("x", 200) + " y z", strings.Repeat("x", 81) + " ", " " + strings.Repeat("x", 81) + " y", strings.Repeat("x", 128), strings.Repeat("x", 129),
