@@ -11,9 +11,6 @@ import (
 	"github.com/tidegate/tidegate/test/argocd/simcluster"
 )
 
-// impatient is a cluster in which what waits for an Ingress waits for ever.
-var impatient = simcluster.Environment{IngressAddress: simcluster.Never, LoadBalancerAddress: 3}
-
 // A user loses the warning before a rollout that hangs: people pin waves as they like, and where Argo CD's sync of such
 // a set then hangs or fails, the plan must have said so.
 func TestPinsThatHangASyncAreNamed(t *testing.T) {
@@ -24,7 +21,7 @@ func TestPinsThatHangASyncAreNamed(t *testing.T) {
 		}
 		set := pinned(at, randomSet(at))
 		plan, objects := planned(t, wave.Tiers, set)
-		result, _ := sync(t, objects, impatient)
+		result, _ := sync(t, objects, everybodyAnswers)
 		if result.Outcome == simcluster.Synced {
 			continue
 		}
@@ -107,7 +104,7 @@ metadata: {name: late, annotations: {argocd.argoproj.io/sync-wave: "200"}}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			plan, objects := planned(t, wave.Tiers, parse(t, strings.TrimSpace(test.objects)))
-			result, _ := sync(t, objects, impatient)
+			result, _ := sync(t, objects, noAddresses)
 			if result.Outcome == simcluster.Synced {
 				t.Errorf("Argo CD syncs it")
 			}

@@ -30,7 +30,8 @@ func (g *generator) secret() {
 	case 1:
 		secret = g.externalSecret(namespace)
 	case 2:
-		secret = g.certificate(namespace)
+		g.certificate(namespace)
+		return
 	}
 	at := "made Secret " + real(namespace)
 	g.in[at] = append(g.in[at], secret)
@@ -43,7 +44,7 @@ func (g *generator) externalSecret(namespace string) string {
 		store["name"] = g.add("external-secrets.io/v1", "SecretStore", namespace, "store", fields{"spec": fields{"provider": g.provider(namespace)}})
 	case 1:
 		store["kind"] = "ClusterSecretStore"
-		store["name"] = g.add("external-secrets.io/v1", "ClusterSecretStore", "", "store", fields{"spec": fields{"provider": fields{"fake": fields{}}}})
+		store["name"] = g.add("external-secrets.io/v1", "ClusterSecretStore", "", "store", fields{"spec": fields{"provider": g.clusterProvider(namespace)}})
 	case 2:
 		if name := g.any("SecretStore", namespace); name != "" {
 			store["name"] = name
@@ -69,23 +70,42 @@ func (g *generator) provider(namespace string) fields {
 	return fields{"vault": fields{"server": "https://vault", "auth": auth}}
 }
 
-func (g *generator) certificate(namespace string) string {
+// clusterProvider says in which namespace its credentials are.
+func (g *generator) clusterProvider(namespace string) fields {
+	provider := g.provider(namespace)
+	for _, reference := range provider["vault"].(fields)["auth"].(fields) {
+		in := reference.(fields)
+		if account, ok := in["serviceAccountRef"].(fields); ok {
+			in = account
+		}
+		in["namespace"] = real(namespace)
+	}
+	return provider
+}
+
+func (g *generator) certificate(namespace string) {
 	issuer := fields{"name": "elsewhere", "kind": "ClusterIssuer"}
 	switch g.IntN(4) {
 	case 0:
 		issuer = fields{"name": g.add("cert-manager.io/v1", "Issuer", namespace, "issuer", fields{"spec": g.signer(namespace)})}
 	case 1:
-		issuer["name"] = g.add("cert-manager.io/v1", "ClusterIssuer", "", "issuer", fields{"spec": fields{"selfSigned": fields{}}})
+		issuer["name"] = g.add("cert-manager.io/v1", "ClusterIssuer", "", "issuer", fields{"spec": g.signer(g.certManager())})
 	case 2:
 		if name := g.any("Issuer", namespace); name != "" {
 			issuer = fields{"name": name, "kind": "Issuer"}
 		}
 	}
+	if g.chance(6) {
+		namespace = g.certManager() // an authority for ClusterIssuers
+		if issuer["kind"] != "ClusterIssuer" {
+			issuer = fields{"name": "elsewhere", "kind": "ClusterIssuer"}
+		}
+	}
 	secret := g.name("tls")
 	g.add("cert-manager.io/v1", "Certificate", namespace, "certificate", fields{"spec": fields{"secretName": secret, "issuerRef": issuer}})
-	at := "certified Secret " + real(namespace)
-	g.in[at] = append(g.in[at], secret)
-	return secret
+	for _, list := range []string{"certified Secret ", "made Secret "} {
+		g.in[list+real(namespace)] = append(g.in[list+real(namespace)], secret)
+	}
 }
 
 // signer is what an issuer signs with: itself, an authority of its own, or a key that another Certificate of the set made.
@@ -94,6 +114,14 @@ func (g *generator) signer(namespace string) fields {
 		return fields{"ca": fields{"secretName": secret}}
 	}
 	return fields{"selfSigned": fields{}}
+}
+
+// certManager is the namespace in which cert-manager keeps the Secrets of ClusterIssuers: its own.
+func (g *generator) certManager() string {
+	if namespaces := g.in["namespace of cert-manager.io"]; len(namespaces) > 0 {
+		return namespaces[0]
+	}
+	return "cert-manager"
 }
 
 func (g *generator) claim() {

@@ -32,12 +32,19 @@ func (g *generator) operator(group, image, resources string, kinds ...definition
 		rights = []any{fields{"apiGroups": []any{group}, "resources": []any{"*"}, "verbs": []any{"*"}}}
 	}
 	role := g.add("rbac.authorization.k8s.io/v1", "ClusterRole", "", "operator", fields{"rules": rights})
-	g.add("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "", "operator", fields{
+	binding, in := "ClusterRoleBinding", ""
+	if g.chance(4) {
+		binding, in = "RoleBinding", namespace
+	}
+	g.add("rbac.authorization.k8s.io/v1", binding, in, "operator", fields{
 		"roleRef":  fields{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
 		"subjects": []any{fields{"kind": "ServiceAccount", "name": account, "namespace": real(namespace)}},
 	})
 	name := g.name("operator-" + kinds[0].kind)
 	pod := fields{"serviceAccountName": account, "containers": []any{fields{"name": "operator", "image": image}}}
+	if config := g.any("ConfigMap", namespace); config != "" {
+		pod["volumes"] = []any{fields{"name": "config", "configMap": fields{"name": config}}}
+	}
 	g.put("apps/v1", "Deployment", namespace, name, fields{"spec": workloadSpec(name, pod)})
 	if g.chance(2) || group == "example.com" {
 		for _, d := range kinds {
@@ -48,6 +55,7 @@ func (g *generator) operator(group, image, resources string, kinds ...definition
 		g.inFrontOf(namespace, name, fields{"apiGroups": []any{group}, "apiVersions": []any{"*"}, "resources": []any{"*"}, "operations": []any{"CREATE", "UPDATE"}})
 	}
 	g.in["operator "+group] = []string{name}
+	g.in["namespace of "+group] = []string{namespace}
 }
 
 // inFrontOf puts a webhook of the workload before what the rule matches.
@@ -66,7 +74,10 @@ func (g *generator) inFrontOf(namespace, workload string, rule fields) {
 			"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": []any{real(namespace)}}}}
 	}
 	kind := shuffled(g, "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
-	g.add("admissionregistration.k8s.io/v1", kind, "", "hook", fields{"webhooks": []any{webhook}})
+	configuration := g.put("admissionregistration.k8s.io/v1", kind, "", g.name("hook"), fields{"webhooks": []any{webhook}})
+	if certificate := g.any("Certificate", namespace); certificate != "" && g.chance(2) {
+		configuration.SetAnnotation("cert-manager.io/inject-ca-from", real(namespace)+"/"+certificate)
+	}
 }
 
 // webhook is one of a program of the set, before pods, Ingresses or custom resources.
@@ -74,6 +85,11 @@ func (g *generator) webhook() {
 	namespace := g.namespace()
 	workload := g.any("Deployment", namespace)
 	if workload == "" {
+		return
+	}
+	everything := fields{"apiGroups": []any{"*"}, "apiVersions": []any{"*"}, "resources": []any{"*"}, "operations": []any{"CREATE", "UPDATE"}}
+	if g.chance(5) {
+		g.inFrontOf(namespace, workload, everything)
 		return
 	}
 	g.inFrontOf(namespace, workload, shuffled(g,

@@ -15,13 +15,13 @@ type generator struct {
 	objects []manifest.Object
 	// in lists what has been made, by kind and namespace.
 	in map[string][]string
-	// labels are those of the pods of a workload, by its kind, namespace and name.
-	serving map[string]string
+	// named counts the names given, which makes them unique.
+	named int
 }
 
 // randomSet is the set of a seed: 3 to 40 objects, a few more where the last thing needs company.
 func randomSet(seed uint64) []manifest.Object {
-	g := &generator{Rand: rand.New(rand.NewPCG(seed, 2)), in: map[string][]string{}, serving: map[string]string{}}
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, 2)), in: map[string][]string{}}
 	size := 3 + g.IntN(38)
 	g.foundations()
 	for len(g.objects) < size {
@@ -54,12 +54,13 @@ func real(namespace string) string {
 }
 
 func (g *generator) name(kind string) string {
-	return fmt.Sprintf("%c%c-%s", 'a'+rune(g.IntN(26)), 'a'+rune(g.IntN(26)), kind)
+	g.named++
+	return fmt.Sprintf("%c%c-%s%d", 'a'+rune(g.IntN(26)), 'a'+rune(g.IntN(26)), kind, g.named)
 }
 
 // add makes an object with a name of its own and remembers it.
 func (g *generator) add(apiVersion, kind, namespace, short string, rest fields) string {
-	name := g.name(fmt.Sprintf("%s%d", short, len(g.objects)))
+	name := g.name(short)
 	g.put(apiVersion, kind, namespace, name, rest)
 	return name
 }
@@ -91,6 +92,10 @@ func (g *generator) any(kind, namespace string) string {
 // foundations are made first: the namespace that the set brings, classes, and the operators that it may bring.
 func (g *generator) foundations() {
 	g.put("v1", "Namespace", "", "fresh", nil)
+	if g.chance(3) {
+		g.configMap()
+		g.configMap()
+	}
 	if g.chance(3) {
 		g.add("scheduling.k8s.io/v1", "PriorityClass", "", "priority", fields{"value": int64(100)})
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	seeds = flag.Uint64("seeds", 300, "how many random sets to sync")
+	seeds = flag.Uint64("seeds", 150, "how many random sets to sync")
 	seed  = flag.Uint64("seed", 0, "sync only this random set")
 )
 
@@ -36,6 +36,7 @@ func TestNoRandomSetEndsInAGateThatWaitsForALaterWave(t *testing.T) {
 		settled := mustSettle(t, at, set)
 		for _, m := range modes {
 			plan, objects := planned(t, m.mode, set)
+			m.env.Pace = at
 			result, cluster := sync(t, objects, m.env)
 			problems := cluster.Violations()
 			if result.Outcome != simcluster.Synced {

@@ -50,6 +50,10 @@ func (g *generator) policy() {
 		return
 	}
 	selector := fields{"matchLabels": fields{"app": app}}
+	if g.chance(5) {
+		g.add("networking.k8s.io/v1", "NetworkPolicy", namespace, "default-deny", fields{"spec": fields{"podSelector": fields{}}})
+		return
+	}
 	if g.chance(2) {
 		g.add("networking.k8s.io/v1", "NetworkPolicy", namespace, "policy", fields{"spec": fields{"podSelector": selector}})
 		return

@@ -1,5 +1,11 @@
 package argocd
 
+import (
+	"strings"
+
+	"github.com/tidegate/tidegate/plugin/manifest"
+)
+
 // workloadSpec is the spec of a workload whose pods carry the label app.
 func workloadSpec(app string, pod fields) fields {
 	return fields{
@@ -63,16 +69,22 @@ func (g *generator) workload() {
 	namespace := g.namespace()
 	app := g.name("app")
 	spec := workloadSpec(app, g.pod(namespace))
-	switch kind := shuffled(g, "Deployment", "Deployment", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"); kind {
+	switch kind := shuffled(g, "Deployment", "Deployment", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod"); kind {
 	case "StatefulSet":
 		if g.chance(2) {
 			spec["serviceName"] = g.add("v1", "Service", namespace, "headless", fields{"spec": fields{"clusterIP": "None", "selector": fields{"app": app}}})
+		}
+		if class := g.any("StorageClass", ""); class != "" && g.chance(2) {
+			spec["volumeClaimTemplates"] = []any{fields{"metadata": fields{"name": "own"}, "spec": fields{"storageClassName": class}}}
 		}
 		g.put("apps/v1", kind, namespace, app, fields{"spec": spec})
 	case "Job":
 		delete(spec, "selector")
 		spec["backoffLimit"] = int64(g.IntN(3))
-		g.put("batch/v1", kind, namespace, app, fields{"spec": spec})
+		g.after(g.put("batch/v1", kind, namespace, app, fields{"spec": spec}), namespace)
+	case "Pod":
+		pod := g.put("v1", kind, namespace, app, fields{"spec": spec["template"].(fields)["spec"]})
+		pod.Map("metadata")["labels"] = fields{"app": app}
 	case "CronJob":
 		delete(spec, "selector")
 		g.put("batch/v1", kind, namespace, app, fields{"spec": fields{"schedule": "0 3 * * *", "jobTemplate": fields{"spec": spec}}})
@@ -80,12 +92,23 @@ func (g *generator) workload() {
 		if g.chance(3) {
 			spec["replicas"] = int64(1 + g.IntN(3))
 		}
-		deployment := g.put("apps/v1", kind, namespace, app, fields{"spec": spec})
-		if earlier := g.any("StatefulSet", namespace); earlier != "" && g.chance(3) {
-			deployment.SetAnnotation("config.kubernetes.io/depends-on", "apps/namespaces/"+real(namespace)+"/StatefulSet/"+earlier)
-		}
+		g.after(g.put("apps/v1", kind, namespace, app, fields{"spec": spec}), namespace)
 	default:
 		g.put("apps/v1", kind, namespace, app, fields{"spec": spec})
+	}
+}
+
+// after makes a workload depend, now and then, on one or two made before it.
+func (g *generator) after(object manifest.Object, namespace string) {
+	var earlier []string
+	for _, kind := range []string{"apps Deployment", "apps StatefulSet", "batch Job"} {
+		group, kind, _ := strings.Cut(kind, " ")
+		if name := g.any(kind, namespace); name != "" && name != object.Name() && g.chance(6) {
+			earlier = append(earlier, group+"/namespaces/"+real(namespace)+"/"+kind+"/"+name)
+		}
+	}
+	if len(earlier) > 0 {
+		object.SetAnnotation("config.kubernetes.io/depends-on", strings.Join(earlier, ", "))
 	}
 }
 
@@ -105,5 +128,8 @@ func (g *generator) rollout() {
 	}
 	spec := workloadSpec(app, g.pod(namespace))
 	spec["strategy"] = fields{"canary": canary}
+	if g.chance(4) {
+		spec["strategy"] = fields{"blueGreen": fields{"activeService": stable, "prePromotionAnalysis": canary["analysis"]}}
+	}
 	g.put("argoproj.io/v1alpha1", "Rollout", namespace, app, fields{"spec": spec})
 }

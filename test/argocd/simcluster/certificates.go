@@ -9,7 +9,7 @@ import (
 
 // registerIssuer is cert-manager: an issuer that signs with a key from a Secret is not Ready without it.
 func (c *Cluster) registerIssuer(key kube.ResourceKey, obj *unstructured.Unstructured) {
-	if !c.operated(key.Group) {
+	if !c.operated(key) {
 		return
 	}
 	// The Secrets of a ClusterIssuer are in cert-manager's own namespace.
@@ -25,7 +25,7 @@ func (c *Cluster) registerIssuer(key kube.ResourceKey, obj *unstructured.Unstruc
 
 // issueCertificate is cert-manager: while it waits, for the issuer or for a challenge, the Certificate is being issued.
 func (c *Cluster) issueCertificate(key kube.ResourceKey, obj *unstructured.Unstructured) {
-	if !c.operated(key.Group) || c.conditionHolds(key, "Ready") {
+	if !c.operated(key) || c.conditionHolds(key, "Ready") {
 		return
 	}
 	issuer := kube.NewResourceKey(key.Group, cmp.Or(str(obj.Object, "spec", "issuerRef", "kind"), "Issuer"), "", str(obj.Object, "spec", "issuerRef", "name"))

@@ -6,10 +6,12 @@
 package simcluster
 
 import (
+	"cmp"
+	"fmt"
+	"hash/fnv"
 	"maps"
 	"reflect"
 	"slices"
-	"sort"
 	"sync"
 
 	"github.com/argoproj/gitops-engine/pkg/utils/kube"
@@ -26,6 +28,8 @@ type Environment struct {
 	IngressAddress int
 	// LoadBalancerAddress is the same for a Service of type LoadBalancer.
 	LoadBalancerAddress int
+	// Pace makes everything take up to four ticks longer, each thing its own time, another one for every Pace but 0.
+	Pace uint64
 	// Kinds are more kinds that the API server knows, in the form of a line of kindTable.
 	Kinds []string
 }
@@ -141,11 +145,22 @@ func (c *Cluster) holds(key kube.ResourceKey, what string, condition bool, ticks
 	if ticks == Never {
 		return false
 	}
+	ticks += c.env.lag(counter)
 	if c.settled[counter] < ticks {
 		c.settled[counter]++
 		c.moves++
 	}
 	return c.settled[counter] >= ticks
+}
+
+// lag is how many ticks longer one thing takes.
+func (e Environment) lag(what string) int {
+	if e.Pace == 0 {
+		return 0
+	}
+	hash := fnv.New64a()
+	fmt.Fprint(hash, e.Pace, what)
+	return int(hash.Sum64() % 5)
 }
 
 // has says whether the object exists and is not on its way out.
@@ -174,9 +189,12 @@ func (c *Cluster) make(apiVersion, kind, namespace, name string) {
 }
 
 func (c *Cluster) keys() []kube.ResourceKey {
-	keys := slices.Collect(maps.Keys(c.live))
-	sort.Slice(keys, func(i, j int) bool { return keys[i].String() < keys[j].String() })
-	return keys
+	return slices.SortedFunc(maps.Keys(c.live), byKey)
+}
+
+// byKey puts keys into a fixed order: controllers look at the core group first, then at apps.
+func byKey(a, b kube.ResourceKey) int {
+	return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }
 
 // own returns copies of what Argo CD would find by its tracking label.

@@ -68,7 +68,7 @@ func (c *Cluster) held(key kube.ResourceKey, obj *unstructured.Unstructured) str
 	default:
 		// A controller that comes with the set puts a finalizer on what it looks after, and takes it off itself.
 		_, watched := controllers[key.GroupKind()]
-		if _, brought := c.set.operators[key.Group]; brought && watched && !c.operated(key.Group) {
+		if _, brought := c.set.operators[key.Group]; brought && watched && !c.operated(key) {
 			return "the controller of " + key.Group + " is gone"
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// kindTable is what the API server knows from the start: group/version, kind, plural, and "cluster" for what has no
+// kindTable is what the API server knows from the start, as far as a set needs it: group/version, kind, plural, and "cluster" for what has no
 // namespace. Custom kinds in it are installed from elsewhere, unless the manifests bring their definition.
 const kindTable = `
 v1 Namespace namespaces cluster
@@ -72,7 +72,10 @@ networking.istio.io/v1 VirtualService virtualservices
 serving.knative.dev/v1 Service services
 `
 
-var crdKind = schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
+var (
+	podKind = schema.GroupKind{Kind: "Pod"}
+	crdKind = schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
+)
 
 // apiKind is one kind that can be served.
 type apiKind struct {
@@ -88,7 +91,9 @@ type kindSet []apiKind
 func newKinds(more []string, objects []*unstructured.Unstructured) kindSet {
 	var kinds kindSet
 	brought := map[schema.GroupKind]bool{}
+	used := map[schema.GroupKind]bool{podKind: true}
 	for _, obj := range objects {
+		used[obj.GroupVersionKind().GroupKind()] = true
 		if obj.GroupVersionKind().GroupKind() == crdKind {
 			for _, kind := range defines(obj) {
 				kinds = append(kinds, kind)
@@ -99,7 +104,7 @@ func newKinds(more []string, objects []*unstructured.Unstructured) kindSet {
 	for _, line := range append(strings.Split(strings.TrimSpace(kindTable), "\n"), more...) {
 		fields := strings.Fields(line)
 		gvk := schema.FromAPIVersionAndKind(fields[0], fields[1])
-		if !brought[gvk.GroupKind()] {
+		if used[gvk.GroupKind()] && !brought[gvk.GroupKind()] {
 			kinds = append(kinds, apiKind{gvk: gvk, plural: fields[2], namespaced: len(fields) < 4})
 		}
 	}

@@ -51,9 +51,9 @@ func (c *Cluster) uncreated(key kube.ResourceKey, pods podSet) string {
 		}
 		return fmt.Sprintf("%s %q not found", strings.ToLower(kind.Kind), kind.Name)
 	}
-	podKind, _ := c.kinds.find(schema.GroupKind{Kind: "Pod"})
+	pod, _ := c.kinds.find(podKind)
 	refused := ""
-	if err := c.admit(podKind, key.Namespace, pods.labels); err != nil {
+	if err := c.admit(pod, key.Namespace, pods.labels); err != nil {
 		refused = err.Error()
 	}
 	return cmp.Or(
@@ -71,7 +71,8 @@ func (c *Cluster) unstarted(key kube.ResourceKey, pods podSet) string {
 			return fmt.Sprintf("unbound PersistentVolumeClaim %q", claim)
 		}
 	}
-	for _, needed := range configurationOf(pods.spec) {
+	account := c.live[core("ServiceAccount", key.Namespace, serviceAccount(pods.spec))]
+	for _, needed := range append(configurationOf(pods.spec), pullSecrets(account)...) {
 		needed.Namespace = key.Namespace
 		if !c.present(needed) {
 			return fmt.Sprintf("%s %q not found", needed.Kind, needed.Name)
@@ -83,23 +84,14 @@ func (c *Cluster) unstarted(key kube.ResourceKey, pods podSet) string {
 // unauthorized names the first binding of the pods' ServiceAccount that is still to come, or its role: without it a
 // program that was given rights crashes.
 func (c *Cluster) unauthorized(key kube.ResourceKey, pods podSet) string {
-	account := cmp.Or(serviceAccount(pods.spec), "default")
-	for _, at := range c.set.order {
+	for _, at := range c.set.bindingsOf(key.Namespace, pods) {
 		binding := c.set.objects[at]
-		if at.Group != "rbac.authorization.k8s.io" || !strings.HasSuffix(at.Kind, "RoleBinding") {
-			continue
+		role := kube.NewResourceKey(at.Group, str(binding.Object, "roleRef", "kind"), "", str(binding.Object, "roleRef", "name"))
+		if role.Kind == "Role" {
+			role.Namespace = at.Namespace
 		}
-		for _, subject := range list(binding.Object, "subjects") {
-			if str(subject, "kind") != "ServiceAccount" || str(subject, "name") != account || cmp.Or(str(subject, "namespace"), at.Namespace) != key.Namespace {
-				continue
-			}
-			role := kube.NewResourceKey(at.Group, str(binding.Object, "roleRef", "kind"), "", str(binding.Object, "roleRef", "name"))
-			if role.Kind == "Role" {
-				role.Namespace = at.Namespace
-			}
-			if !c.has(at) || !c.present(role) {
-				return fmt.Sprintf("forbidden: %s", at.Name)
-			}
+		if !c.has(at) || !c.present(role) {
+			return fmt.Sprintf("forbidden: %s", at.Name)
 		}
 	}
 	return ""
@@ -179,6 +171,18 @@ func configurationOf(spec map[string]any) []kube.ResourceKey {
 	}
 	for _, pull := range list(spec, "imagePullSecrets") {
 		add("Secret", pull, "name")
+	}
+	return out
+}
+
+// pullSecrets are those that a ServiceAccount adds to its pods.
+func pullSecrets(account *unstructured.Unstructured) []kube.ResourceKey {
+	if account == nil {
+		return nil
+	}
+	var out []kube.ResourceKey
+	for _, pull := range list(account.Object, "imagePullSecrets") {
+		out = append(out, core("Secret", "", str(pull, "name")))
 	}
 	return out
 }

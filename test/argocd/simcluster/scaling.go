@@ -25,7 +25,7 @@ func (c *Cluster) scale(key kube.ResourceKey, obj *unstructured.Unstructured) {
 
 // scaleOnEvents is KEDA, which rejects a target or an authentication that does not exist.
 func (c *Cluster) scaleOnEvents(key kube.ResourceKey, obj *unstructured.Unstructured) {
-	if !c.operated(key.Group) {
+	if !c.operated(key) {
 		return
 	}
 	why := ""

@@ -9,7 +9,7 @@ import (
 
 // openSecretStore is the External Secrets Operator looking at a store: without its credentials the store is not Ready.
 func (c *Cluster) openSecretStore(key kube.ResourceKey, obj *unstructured.Unstructured) {
-	if !c.operated(key.Group) {
+	if !c.operated(key) {
 		return
 	}
 	missing := c.missingCredential(key, dict(obj.Object, "spec", "provider"))
@@ -47,7 +47,7 @@ func (c *Cluster) missingCredential(key kube.ResourceKey, settings map[string]an
 
 // fetchSecret is the External Secrets Operator: it reports an error at once where the store is missing or not ready.
 func (c *Cluster) fetchSecret(key kube.ResourceKey, obj *unstructured.Unstructured) {
-	if !c.operated(key.Group) {
+	if !c.operated(key) {
 		return
 	}
 	store := kube.NewResourceKey(key.Group, cmp.Or(str(obj.Object, "spec", "secretStoreRef", "kind"), "SecretStore"), "", str(obj.Object, "spec", "secretStoreRef", "name"))
@@ -67,7 +67,7 @@ func (c *Cluster) fetchSecret(key kube.ResourceKey, obj *unstructured.Unstructur
 
 // unsealSecret is the sealed-secrets controller, which writes no status before it has seen the object.
 func (c *Cluster) unsealSecret(key kube.ResourceKey, obj *unstructured.Unstructured) {
-	if !c.operated(key.Group) {
+	if !c.operated(key) {
 		return
 	}
 	if c.holds(key, "secret", true, 3) {

@@ -53,7 +53,7 @@ func newSet(kinds kindSet, namespace string, objects []*unstructured.Unstructure
 			}
 		}
 	}
-	s.order = slices.SortedFunc(maps.Keys(s.objects), func(a, b kube.ResourceKey) int { return cmp.Compare(a.String(), b.String()) })
+	s.order = slices.SortedFunc(maps.Keys(s.objects), byKey)
 	return s
 }
 

@@ -55,7 +55,7 @@ func (c *Cluster) mountedByPod(claim kube.ResourceKey) bool {
 }
 
 func (c *Cluster) podsExist(key kube.ResourceKey, pods podSet) bool {
-	if key.Kind == "Rollout" && (!c.operated(key.Group) || c.invalidRollout(key, c.live[key]) != "") {
+	if key.Kind == "Rollout" && (!c.operated(key) || c.invalidRollout(key, c.live[key]) != "") {
 		return false
 	}
 	return c.uncreated(key, pods) == ""

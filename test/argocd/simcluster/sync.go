@@ -43,6 +43,9 @@ func (r Result) String() string {
 	if r.Outcome == Synced {
 		return string(r.Outcome)
 	}
+	if len(r.Waiting) == 0 {
+		return string(r.Outcome) + ": " + r.Message
+	}
 	const shown = 2
 	if more := len(r.Waiting) - shown; more > 0 {
 		return fmt.Sprintf("%s: %s; and %d more", r.Outcome, strings.Join(r.Waiting[:shown], "; "), more)

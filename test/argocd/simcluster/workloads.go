@@ -42,10 +42,15 @@ func (c *Cluster) rollOutDeployment(key kube.ResourceKey, obj *unstructured.Unst
 func (c *Cluster) rollOutStatefulSet(key kube.ResourceKey, obj *unstructured.Unstructured) {
 	desired, ready, why := c.run(key, obj)
 	// The members of a set find each other through its headless Service.
-	headless := core("Service", key.Namespace, str(obj.Object, "spec", "serviceName"))
-	if headless.Name != "" && !c.present(headless) {
-		ready, why = 0, "service "+headless.Name+" not found"
-		c.ready[key] = false
+	needs := []kube.ResourceKey{core("Service", key.Namespace, str(obj.Object, "spec", "serviceName"))}
+	for _, claim := range list(obj.Object, "spec", "volumeClaimTemplates") {
+		needs = append(needs, kube.NewResourceKey("storage.k8s.io", "StorageClass", "", str(claim, "spec", "storageClassName")))
+	}
+	for _, needed := range needs {
+		if needed.Name != "" && !c.present(needed) {
+			ready, why = 0, needed.Kind+" "+needed.Name+" not found"
+			c.ready[key] = false
+		}
 	}
 	obj.Object["status"] = map[string]any{
 		"observedGeneration": obj.GetGeneration(), "replicas": desired, "updatedReplicas": desired, "currentReplicas": desired,
@@ -92,7 +97,7 @@ func (c *Cluster) runPod(key kube.ResourceKey, obj *unstructured.Unstructured) {
 
 // rollOutRollout is Argo Rollouts, which refuses a spec that names what is not there.
 func (c *Cluster) rollOutRollout(key kube.ResourceKey, obj *unstructured.Unstructured) {
-	if !c.operated(key.Group) {
+	if !c.operated(key) {
 		return
 	}
 	phase, why := "Degraded", c.invalidRollout(key, obj)
