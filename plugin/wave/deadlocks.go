@@ -1,0 +1,121 @@
+package wave
+
+import (
+	"strconv"
+
+	"github.com/tidegate/tidegate/plugin/wave/argocd"
+	"github.com/tidegate/tidegate/plugin/wave/refer"
+)
+
+// inspectEdge: rule 8 and pins that contradict an edge.
+func (p *planner) inspectEdge(e refer.Edge, end ending) {
+	from, to := &p.slots[e.From], &p.slots[e.To]
+	if from.phase() > argocd.PostSync || to.phase() == argocd.Never || p.lifted(e.To) || p.kept(e.From, e.To, e.Strength) {
+		return
+	}
+	holds := from.waits && !e.Soft && (from.hook != nil || end.gated(from.wave))
+	later := p.position(e.From).before(p.position(e.To))
+	switch {
+	case from.phase() == argocd.PreSync && to.phase() != argocd.PreSync:
+		if e.Soft {
+			return
+		}
+		severity := Warning
+		if holds {
+			severity = Deadlock
+		}
+		p.found(severity, "hook-needs-sync", []int{e.From, e.To},
+			"the PreSync hook %s needs %s (%s), which is applied only after it; make that a PreSync hook in an earlier wave, or the hook a Sync hook",
+			p.name(e.From), p.name(e.To), e.Field)
+	case later && holds:
+		p.found(Deadlock, "gate-before-need", []int{e.From, e.To},
+			"Argo CD waits for %s (%s) to be %s, which needs %s (%s) of the later %s; %s",
+			p.name(e.From), p.where(e.From), from.wait.Until, p.name(e.To), e.Field, p.where(e.To), p.wayOut(e))
+	case from.fixed() || to.fixed():
+		p.found(Warning, "pin-against-edge", []int{e.From, e.To},
+			"%s (%s) needs %s (%s) first (%s); %s",
+			p.name(e.From), p.where(e.From), p.name(e.To), p.where(e.To), e.Field, p.wayOut(e))
+	}
+}
+
+// where is a place in the sync as people call it.
+func (p *planner) where(i int) string {
+	s := &p.slots[i]
+	if s.hook != nil {
+		return s.hook.Text + " hook, wave " + strconv.Itoa(s.wave)
+	}
+	return "wave " + strconv.Itoa(s.wave)
+}
+
+func (p *planner) wayOut(e refer.Edge) string {
+	for _, i := range []int{e.From, e.To} {
+		s := &p.slots[i]
+		switch {
+		case s.hook != nil:
+			return "change the phase or wave of the hook " + p.name(i)
+		case s.pin.Annotation != "":
+			return "remove " + s.pin.Annotation + " from " + p.name(i) + ", or change it"
+		}
+	}
+	return "remove one of the references that contradict each other"
+}
+
+// inspectClaims: rule 8. A claim that gates a wave before that of its first user.
+func (p *planner) inspectClaims(end ending) {
+	for _, i := range p.set.Of(claimKind) {
+		s := &p.slots[i]
+		if s.hook != nil || s.rule == "claim-before-consumer" || !end.gated(s.wave) {
+			continue
+		}
+		first := -1
+		for _, n := range p.neededBy[i] {
+			e := p.edges[n]
+			if p.uses(e) && (first < 0 || p.position(e.From).before(p.position(first))) {
+				first = e.From
+			}
+		}
+		switch {
+		case first < 0:
+			p.found(Warning, "claim-without-consumer", []int{i},
+				"no pod of this sync uses %s, so it may stay pending, and Argo CD waits for it in wave %d; %s",
+				p.name(i), s.wave, p.unpin(i, "remove what needs it, or use it"))
+		case p.position(i).before(p.position(first)):
+			p.found(Deadlock, "claim-before-consumer", []int{i, first},
+				"Argo CD waits for %s (%s) to be bound, which with volumeBindingMode WaitForFirstConsumer needs the pods of %s (%s); %s",
+				p.name(i), p.where(i), p.name(first), p.where(first), p.unpin(i, "give the claim a user in the same wave"))
+		}
+	}
+}
+
+func (p *planner) unpin(i int, otherwise string) string {
+	if annotation := p.slots[i].pin.Annotation; annotation != "" {
+		return "remove " + annotation + " from it"
+	}
+	return otherwise
+}
+
+// inspectLast: rule 8. Something pinned after the leaves makes Argo CD wait for them.
+func (p *planner) inspectLast(end ending) {
+	var leaves, later []int
+	last := lowest
+	for i := range p.slots {
+		if s := &p.slots[i]; s.leaf && s.waits && end.gated(s.wave) && !end.wait {
+			leaves = append(leaves, i)
+			last = max(last, s.wave)
+		}
+	}
+	if len(leaves) == 0 {
+		return
+	}
+	for i := range p.slots {
+		if s := &p.slots[i]; s.phase() == syncPhase && s.pin.Annotation != "" && s.wave > p.slots[leaves[0]].wave {
+			later = append(later, i)
+		}
+	}
+	if len(later) == 0 {
+		return
+	}
+	p.found(Deadlock, "pin-after-leaf", append(later, leaves...),
+		"%s is pinned to wave %d, after the leaves, so Argo CD waits for %s (wave %d), which may never be %s; pin it below %d",
+		p.name(later[0]), p.slots[later[0]].wave, p.name(leaves[0]), p.slots[leaves[0]].wave, p.slots[leaves[0]].wait.Until, leafWave)
+}

@@ -1,0 +1,134 @@
+package refer
+
+import "strings"
+
+// fields walks every object along the fields of the table.
+func (f *finder) fields(table []Reference) {
+	fields := newFields(table)
+	at := make(trail, 0, 32)
+	for i := range f.set.Items {
+		item := &f.set.Items[i]
+		visit := func(row *Reference, value any, beside map[string]any, at trail) {
+			f.reference(i, row, value, beside, at)
+		}
+		at = at[:0]
+		fields.of(item.Kind).walk(map[string]any(item.Object), nil, at, visit)
+		if item.Pods != nil {
+			fields.of(Kind{Kind: podsFrom}).walk(item.Pods.Spec, nil, append(at, item.Pods.Field), visit)
+		}
+	}
+}
+
+// fields of one table by kind. The trie of a kind is made when the first object of the kind is met: a set has few of
+// the kinds that the table knows.
+type fields struct {
+	rows  map[Kind][]*Reference
+	tries map[Kind]*trie
+}
+
+func newFields(table []Reference) *fields {
+	f := &fields{make(map[Kind][]*Reference, 64), map[Kind]*trie{}}
+	for i := range table {
+		for _, from := range table[i].From {
+			kind := Canonical(ParseKind(from))
+			f.rows[kind] = append(f.rows[kind], &table[i])
+		}
+	}
+	return f
+}
+
+func (f *fields) of(kind Kind) *trie {
+	t, ok := f.tries[kind]
+	if !ok {
+		t = &trie{}
+		for _, row := range f.rows[kind] {
+			steps, err := parsePath(row.Field)
+			if err != nil {
+				panic(err) // Parse and the tests of the table have seen the row
+			}
+			t.add(steps, row)
+		}
+		f.tries[kind] = t
+	}
+	return t
+}
+
+// reference turns what a field holds into edges.
+func (f *finder) reference(from int, row *Reference, value any, beside map[string]any, at trail) {
+	name, _ := value.(string)
+	if m, ok := value.(map[string]any); ok {
+		name, _ = m["name"].(string)
+		beside = m
+	}
+	if name == "" || row.Unless != "" && beside[row.Unless] == true || row.When != "" && beside[row.When] != true {
+		return
+	}
+	namespace := f.set.Items[from].ID.Namespace
+	if namespace == "" {
+		namespace = row.In
+	}
+	if row.Namespace != "" {
+		if ns, _ := beside[row.Namespace].(string); ns != "" {
+			namespace = ns
+		}
+	}
+	kind := ParseKind(row.To)
+	if row.Typed {
+		kind = typed(kind, beside)
+	}
+	namespace, name = formed(row.Form, namespace, name)
+	f.need(Edge{From: from, Field: at.String(), Strength: row.Strength}, kind, namespace, name, row.Behind)
+}
+
+// need adds the edges to an object of that name, to what makes it, and to the workloads behind it.
+func (f *finder) need(e Edge, kind Kind, namespace, name string, behind Strength) {
+	if kind == secretKind {
+		f.needMaker(e, namespace, name)
+	}
+	to, ok := f.set.Find(kind, namespace, name)
+	if !ok {
+		return
+	}
+	e.To = to
+	f.add(e)
+	if behind != "" && kind == serviceKind {
+		f.behind(e, to, behind)
+	}
+}
+
+// typed reads the kind and group that stand beside a name.
+func typed(kind Kind, beside map[string]any) Kind {
+	if named, _ := beside["kind"].(string); named != "" {
+		kind.Kind = named
+	}
+	for _, field := range []string{"apiGroup", "group"} {
+		if group, ok := beside[field].(string); ok {
+			kind.Group = group
+			return kind
+		}
+	}
+	if version, _ := beside["apiVersion"].(string); version != "" {
+		group, _, found := strings.Cut(version, "/")
+		if !found {
+			group = ""
+		}
+		kind.Group = group
+	}
+	return kind
+}
+
+// formed reads a name that says more than a name.
+func formed(form, namespace, name string) (string, string) {
+	switch form {
+	case "namespace/name":
+		if ns, rest, ok := strings.Cut(name, "/"); ok {
+			return ns, rest
+		}
+	case "host":
+		parts := strings.Split(name, ".")
+		if len(parts) == 2 || len(parts) > 2 && parts[2] == "svc" {
+			return parts[1], parts[0]
+		}
+	}
+	return namespace, name
+}
