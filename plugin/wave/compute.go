@@ -120,7 +120,8 @@ func (p *planner) indexEdges() {
 	}
 }
 
-// distance is the number of waves by which the first object must come after the second.
+// distance is the number of waves by which the first object must come after the second: one where their order in one
+// wave is not enough. Tiers are ten or more apart, so that chains stay between them; a longer one only goes on.
 func (p *planner) distance(from, to int, strength Strength) int {
 	if strength == Healthy || !p.appliedBefore(to, from) {
 		return 1

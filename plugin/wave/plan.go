@@ -84,7 +84,8 @@ const (
 // Reason says why a resource is in its wave.
 type Reason struct {
 	Kind ReasonKind `json:"kind"`
-	// Rule is the name of the rule, with ByRule: claim-with-consumer, unneeded-load-balancer, ...
+	// Rule is the name of the rule, with ByRule: claim-with-consumer, unused-claim, claim-before-consumer,
+	// unneeded-load-balancer, unconsumed-certificate, certificate-with-solver, needed-leaf, collapsed-cycle, last-wave.
 	Rule string `json:"rule,omitempty"`
 	// Edge is the reference that raised the resource, with ByEdge.
 	Edge *Edge `json:"edge,omitempty"`
@@ -136,7 +137,11 @@ const (
 // Finding is one thing to know about the order.
 type Finding struct {
 	Severity Severity `json:"severity"`
-	// Rule is the finding's name: hook-needs-sync, gate-before-need, pin-against-edge, collapsed-cycle, ...
+	// Rule is the finding's name. Deadlocks: hook-needs-sync, gate-before-need, claim-before-consumer, pin-after-leaf.
+	// Warnings: pin-against-edge, declared-against-reference, collapsed-cycle, leaf-gates, certificate-with-solver,
+	// claim-without-consumer, prune-waits-for-leaf, job-may-fail, job-suspended, job-vanishes, paused-gate,
+	// pausing-gate, wave-not-a-number, annotation-not-a-string, unknown-hook, depends-on-missing; hook-needs-sync is one,
+	// too, where Argo CD does not wait for the hook.
 	Rule string `json:"rule"`
 	// Resources are those concerned, the one to change first.
 	Resources []manifest.ID `json:"resources"`

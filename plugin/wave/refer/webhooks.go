@@ -1,6 +1,9 @@
 package refer
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 const admissionGroup = "admissionregistration.k8s.io"
 
@@ -24,14 +27,15 @@ func (f *finder) webhooks() {
 	}
 	out := f.outgoing()
 	ancestors := map[int]map[int]bool{}
-	customKinds := f.customKinds()
-	for _, hook := range hooks {
-		if ancestors[hook.config] == nil {
-			ancestors[hook.config] = reach(out, hook.config)
-		}
-		for _, kind := range customKinds {
+	byGroup := groupsAsked(hooks)
+	for _, kind := range f.customKinds() {
+		for _, n := range slices.Concat(byGroup[kind.Group], byGroup["*"]) {
+			hook := &hooks[n]
 			if !hook.asksAbout(f.set, kind, "") {
 				continue
+			}
+			if ancestors[hook.config] == nil {
+				ancestors[hook.config] = reach(out, hook.config)
 			}
 			for _, i := range f.set.Of(kind) {
 				if !ancestors[hook.config][i] && hook.asksAbout(f.set, kind, version(f.set, i)) && f.inScope(hook, i) {
@@ -40,6 +44,24 @@ func (f *finder) webhooks() {
 			}
 		}
 	}
+}
+
+// groupsAsked lists the webhooks by the groups that their rules name.
+func groupsAsked(hooks []webhook) map[string][]int {
+	byGroup := map[string][]int{}
+	for n, hook := range hooks {
+		for _, entry := range hook.rules {
+			rule, _ := entry.(map[string]any)
+			groups, _ := rule["apiGroups"].([]any)
+			for _, group := range groups {
+				name, _ := group.(string)
+				if list := byGroup[name]; len(list) == 0 || list[len(list)-1] != n {
+					byGroup[name] = append(list, n)
+				}
+			}
+		}
+	}
+	return byGroup
 }
 
 func (f *finder) readWebhooks() []webhook {
@@ -117,7 +139,7 @@ func includes(list any, values ...string) bool {
 
 // inScope looks at the selectors. Of a namespace that the set does not hold only the name is known, which Kubernetes
 // writes on it as a label.
-func (f *finder) inScope(hook webhook, i int) bool {
+func (f *finder) inScope(hook *webhook, i int) bool {
 	item := &f.set.Items[i]
 	if !hook.objects.matches(item.Object.Map("metadata", "labels")) {
 		return false
