@@ -45,16 +45,16 @@ func (c *component) isOwnKustomization(name string) bool {
 func (c *component) edit(content []byte) ([]byte, error) {
 	fields, err := decode(content)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.file, err)
+		return content, nil // kustomize cannot read it either
 	}
 	kind, apiVersion := take(fields, "kind"), take(fields, "apiVersion")
 	if kind != nil && kind != types.KustomizationKind && kind != types.ComponentKind {
-		return nil, fmt.Errorf("%s: is listed as a component at %s and says kind: %v; a component that is a file says "+
-			"kind: Kustomization or kind: Component", c.file, c.listed(), kind)
+		return nil, fmt.Errorf("%s:%d: is listed as a component at %s and says kind: %v; a component that is a file says "+
+			"kind: Kustomization or kind: Component", c.file, line(content, "kind", ""), c.listed(), kind)
 	}
 	if apiVersion != nil && apiVersion != types.KustomizationVersion && apiVersion != types.ComponentVersion {
-		return nil, fmt.Errorf("%s: is listed as a component at %s and says apiVersion: %v; a component that is a file "+
-			"says %s or %s", c.file, c.listed(), apiVersion, types.KustomizationVersion, types.ComponentVersion)
+		return nil, fmt.Errorf("%s:%d: is listed as a component at %s and says apiVersion: %v; a component that is a file "+
+			"says %s or %s", c.file, line(content, "apiVersion", ""), c.listed(), apiVersion, types.KustomizationVersion, types.ComponentVersion)
 	}
 	fields["kind"], fields["apiVersion"] = types.ComponentKind, types.ComponentVersion
 	return json.Marshal(fields)
@@ -96,8 +96,9 @@ type components struct {
 	byFile map[string]*component
 }
 
-// learn notes the component files of a kustomization before kustomize asks for them.
-func (cs *components) learn(k *kustomization, resolve func(string) (string, bool, error)) {
+// learn notes the component files of a kustomization before kustomize asks for them, and returns the new ones.
+func (cs *components) learn(k *kustomization, resolve func(string) (string, bool, error)) []*component {
+	known := len(cs.list)
 	for _, listed := range k.Components {
 		file, isDir, err := resolve(path.Join(k.dir, listed))
 		if err != nil || isDir || cs.byFile[file] != nil {
@@ -109,6 +110,7 @@ func (cs *components) learn(k *kustomization, resolve func(string) (string, bool
 		c := &component{number: len(cs.list) + 1, file: file, lister: k, path: listed}
 		cs.list, cs.byFile[file] = append(cs.list, c), c
 	}
+	return cs.list[known:]
 }
 
 func (cs *components) named(file string) *component { return cs.byFile[file] }

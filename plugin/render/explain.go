@@ -1,38 +1,40 @@
 package render
 
 import (
-	"bytes"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/konfig"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
+	"sigs.k8s.io/kustomize/api/types"
 )
 
 // explain turns what kustomize says into an error that begins with the cause, its file and line. kustomize nests one
 // message per level and tries each path as a file and as a folder, so what went wrong is looked for again; only where
 // nothing is found does kustomize's own message stand, without its wrappings.
 func (f *fileSystem) explain(err error) error {
+	if found := f.noKustomization(f.top); found != nil {
+		return found
+	}
+	if found := f.componentElsewhere(); found != nil {
+		return found
+	}
 	for _, k := range f.scanned {
 		if found := f.inspect(k); found != nil {
 			return found
 		}
 	}
-	if len(f.scanned) == 0 {
-		if found := f.noKustomization(f.top); found != nil {
+	for _, known := range []func(string) error{f.twice, f.refused, f.cycle} {
+		if found := known(unquote(err.Error())); found != nil {
 			return found
 		}
 	}
-	at := f.top
-	if len(f.scanned) > 0 {
-		at = f.scanned[0].file
-	}
-	return errors.New(at + ": " + f.tidy(err.Error()))
+	return errors.New(f.innermost(unquote(err.Error())) + ": " + f.tidy(err.Error()))
 }
 
 // inspect looks for a fault in one kustomization or in the files it names.
@@ -42,19 +44,22 @@ func (f *fileSystem) inspect(k *kustomization) error {
 	}
 	for _, ref := range references(&k.Kustomization) {
 		if ref.role == asPatch && strings.ContainsAny(ref.path, "\n{") {
+			if err := inspectInline(k, ref); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := f.inspectReference(k, ref); err != nil {
 			return fmt.Errorf("%s: %s: %w", k.at(ref.field, ref.path), ref.field, err)
+		}
+		if err := f.inspectFile(path.Join(k.dir, ref.path), ref); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 func (f *fileSystem) inspectReference(k *kustomization, ref reference) error {
-	if path.IsAbs(ref.path) {
-		return fmt.Errorf("%s is an absolute path; name it relative to %s", ref.path, orRoot(k.dir))
-	}
 	resolved, isDir, err := f.resolver.resolve(path.Join(k.dir, ref.path))
 	switch {
 	case err != nil:
@@ -62,102 +67,23 @@ func (f *fileSystem) inspectReference(k *kustomization, ref reference) error {
 	case isDir && ref.role == asFile:
 		return fmt.Errorf("%s is a folder, and a file is wanted", ref.path)
 	case isDir:
-		return f.noKustomization(resolved)
+		return cmp.Or(f.noKustomization(resolved), f.wrongKind(k, ref, resolved))
 	case ref.role == asComponent:
 		return nil
 	case k.dir != "." && !strings.HasPrefix(resolved, k.dir+"/"):
 		return fmt.Errorf("%s lies outside %s; kustomize reads files only from the kustomization's own folder and below it "+
 			"(a folder with a kustomization of its own may lie anywhere in the repository)", ref.path, k.dir)
 	}
-	return f.inspectFile(resolved, ref)
-}
-
-// inspectFile looks for a fault in a file that kustomize read as YAML.
-func (f *fileSystem) inspectFile(name string, ref reference) error {
-	if _, read := f.seen[name]; !read || ref.field == "configMapGenerator" || ref.field == "secretGenerator" {
-		return nil
-	}
-	content, err := f.tree.ReadFile(name)
-	if err != nil {
-		return fmt.Errorf("%s: %w", ref.path, reason(err))
-	}
-	decoder := yaml.NewDecoder(bytes.NewReader(content))
-	for {
-		var document yaml.Node
-		err := decoder.Decode(&document)
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("%s: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
-		}
-		if found := inspectDocument(&document, ref); found != nil {
-			return fmt.Errorf("%s:%w", name, found)
-		}
-	}
-}
-
-// inspectDocument looks for what makes kustomize refuse an object.
-func inspectDocument(document *yaml.Node, ref reference) error {
-	if len(document.Content) == 0 || document.Content[0].Kind != yaml.MappingNode {
-		return nil
-	}
-	object, at := yaml.NewRNode(document), document.Content[0].Line
-	for name := range object.GetAnnotations() {
-		if strings.HasPrefix(name, "internal.config.kubernetes.io/") {
-			return fmt.Errorf("%d: the %s carries kustomize's own annotation %s; remove it", at, object.GetKind(), name)
-		}
-	}
-	switch ref.field {
-	case "generators", "transformers", "validators":
-		if _, ok := object.GetAnnotations()["config.kubernetes.io/function"]; ok {
-			return fmt.Errorf("%d: %s is a function to execute, and Tidegate executes nothing; commit what it generates",
-				at, object.GetKind())
-		}
-		if object.GetKind() == "HelmChartInflationGenerator" {
-			return fmt.Errorf("%d: Tidegate does not inflate Helm charts; commit what `helm template` prints", at)
-		}
-		if object.GetApiVersion() != "builtin" {
-			return fmt.Errorf("%d: %s is an external plugin, and Tidegate executes nothing; commit what it generates",
-				at, object.GetKind())
-		}
-	case "resources", "bases":
-		if object.GetKind() == "" {
-			return fmt.Errorf("%d: the object has no kind", at)
-		}
-		if object.GetName() == "" && !strings.HasSuffix(object.GetKind(), "List") {
-			return fmt.Errorf("%d: the %s has no metadata.name", at, object.GetKind())
-		}
-	}
 	return nil
-}
-
-// malformed says why a kustomization cannot be read, if so.
-func (k *kustomization) malformed() error {
-	var again kustomization
-	err := again.Unmarshal(k.content)
-	if err == nil {
-		if errs := again.EnforceFields(); len(errs) > 0 && k.Kind != "" {
-			return fmt.Errorf("%s:%d: %s", k.file, line(k.content, "kind", ""), strings.Join(errs, "; "))
-		}
-		return nil
-	}
-	text := strings.TrimPrefix(err.Error(), "invalid Kustomization: ")
-	if _, field, found := strings.Cut(text, `json: unknown field "`); found {
-		field = strings.TrimSuffix(field, `"`)
-		return fmt.Errorf("%s:%d: unknown field %s%s", k.file, keyLine(k.content, field), field, suggestion(field))
-	}
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
-		top, _, _ := strings.Cut(wrong.Field, ".")
-		return fmt.Errorf("%s:%d: %s is a %s, and kustomize wants %s", k.file, line(k.content, top, ""), wrong.Field, wrong.Value, wrong.Type)
-	}
-	return fmt.Errorf("%s: %s", k.file, text)
 }
 
 // noKustomization says that a folder has no kustomization, if so.
 func (f *fileSystem) noKustomization(dir string) error {
 	resolved, isDir, err := f.resolver.resolve(dir)
+	var outside *outsideError
+	if errors.As(err, &outside) {
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", dir, reason(err))
 	}
@@ -165,15 +91,21 @@ func (f *fileSystem) noKustomization(dir string) error {
 		return fmt.Errorf("%s is a file; name the folder of the kustomization", dir)
 	}
 	var found []string
+	var leads string
 	for _, name := range konfig.RecognizedKustomizationFileNames() {
-		if _, _, err := f.resolver.resolve(path.Join(resolved, name)); err == nil {
+		if file, _, err := f.resolver.resolve(path.Join(resolved, name)); err == nil {
 			found = append(found, name)
+			leads = file
 		}
 	}
 	switch len(found) {
 	case 0:
 		return fmt.Errorf("%s: no kustomization.yaml in this folder", orRoot(resolved))
 	case 1:
+		if resolved != "." && !strings.HasPrefix(leads, resolved+"/") {
+			return fmt.Errorf("%s/%s is a link to %s; kustomize reads files only from the kustomization's own folder and below it",
+				resolved, found[0], leads)
+		}
 		return nil
 	}
 	return fmt.Errorf("%s: more than one kustomization in this folder: %s", orRoot(resolved), strings.Join(found, ", "))
@@ -185,7 +117,10 @@ func reason(err error) error {
 	if errors.As(err, &unsent) {
 		return unsent
 	}
-	if missing(err) && !errors.Is(err, errNotDir) {
+	if errors.Is(err, errNotDir) {
+		return errors.New("a file stands where the path goes on as if it were a folder")
+	}
+	if missing(err) {
 		return errors.New("no such file or folder")
 	}
 	return err
@@ -203,10 +138,88 @@ var wrappings = []*regexp.Regexp{
 	regexp.MustCompile(`accumulation err='accumulating resources from '[^']*': '[^']*' must resolve to a file': `),
 	regexp.MustCompile(`recursed (accumulation of|merging from) path '[^']*': `),
 	regexp.MustCompile(`accumulateDirectory: `),
+	regexp.MustCompile(`loader.New `),
+	regexp.MustCompile(`(?s)trouble configuring builtin \S+ with config: ` + "`.*?`" + `: `),
+}
+
+// unquote undoes the quoting that kustomize adds around the error of each component.
+func unquote(text string) string {
+	for {
+		start := strings.Index(text, `"`)
+		if start < 0 {
+			return text
+		}
+		prefix := text[:start]
+		inner, err := strconv.Unquote(text[start:])
+		if err != nil || !strings.HasSuffix(prefix, "accumulateDirectory: ") && !strings.HasSuffix(prefix, "loader.New ") {
+			return text
+		}
+		text = prefix + inner
+	}
+}
+
+var recursed = regexp.MustCompile(`(?:recursed (?:accumulation of|merging from)|couldn't make target for) path '([^']*)'`)
+
+// innermost is the file of the kustomization that kustomize was in.
+func (f *fileSystem) innermost(text string) string {
+	if len(f.scanned) == 0 {
+		return f.top
+	}
+	paths := recursed.FindAllStringSubmatch(text, -1)
+	for _, found := range slices.Backward(paths) {
+		name := f.tidy(found[1])
+		for _, k := range f.scanned {
+			if k.dir == name || k.file == name {
+				return k.file
+			}
+		}
+	}
+	return f.scanned[0].file
+}
+
+var candidate = regexp.MustCompile(`cycle detected: candidate root '([^']*)'`)
+
+// cycle says which path leads back to what is being built.
+func (f *fileSystem) cycle(text string) error {
+	root := candidate.FindStringSubmatch(text)
+	if root == nil {
+		return nil
+	}
+	back := f.tidy(root[1])
+	for _, k := range slices.Backward(f.scanned) {
+		for _, ref := range references(&k.Kustomization) {
+			resolved, isDir, err := f.resolver.resolve(path.Join(k.dir, ref.path))
+			if err != nil || ref.role == asFile || !isDir && ref.role != asComponent {
+				continue
+			}
+			if resolved == back || orRoot(resolved) == back || path.Dir(back) == resolved {
+				return fmt.Errorf("%s: %s: %s leads back to what is being built", k.at(ref.field, ref.path), ref.field, ref.path)
+			}
+		}
+	}
+	return nil
+}
+
+// wrongKind says that a folder is listed as what it is not.
+func (f *fileSystem) wrongKind(k *kustomization, ref reference, dir string) error {
+	for _, listed := range f.scanned {
+		if listed.dir != dir || listed == k || f.components.named(listed.file) != nil {
+			continue
+		}
+		isComponent := listed.Kind == types.ComponentKind
+		if ref.role == asComponent && !isComponent {
+			return fmt.Errorf("%s is listed as a component, and %s does not say kind: Component", ref.path, listed.at("kind", ""))
+		}
+		if ref.role != asComponent && isComponent {
+			return fmt.Errorf("%s says kind: Component; list %s under components", listed.at("kind", ""), ref.path)
+		}
+	}
+	return nil
 }
 
 // tidy takes kustomize's wrappings and the paths of its view of the tree out of a message.
 func (f *fileSystem) tidy(text string) string {
+	text = unquote(text)
 	for _, wrapping := range wrappings {
 		text = wrapping.ReplaceAllString(text, "")
 	}

@@ -244,9 +244,13 @@ func (f *fileSystem) scan(file, dir string, content []byte) error {
 	if err := f.measure(k); err != nil {
 		return err
 	}
-	f.components.learn(k, f.resolver.resolve)
-	if err := f.bothComponentAndResource(); err != nil {
-		return err
+	for _, c := range f.components.learn(k, f.resolver.resolve) {
+		if _, read := f.seen[c.file]; !read {
+			continue
+		}
+		if err := f.elsewhere(c); err != nil {
+			return err
+		}
 	}
 	if len(k.OpenAPI) > 0 && !f.budget.isolate {
 		return &unboundedError{fmt.Sprintf("%s: openapi changes the schema of the whole process", file)}

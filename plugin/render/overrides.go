@@ -40,7 +40,7 @@ func (o Overrides) edit(content []byte) ([]byte, error) {
 	}
 	fields, err := decode(content)
 	if err != nil {
-		return nil, err
+		return content, nil // kustomize cannot read it either
 	}
 	for _, override := range o.Images {
 		entry, err := imageEntry(override)

@@ -3,7 +3,6 @@ package render
 import (
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -12,6 +11,10 @@ import (
 // refuse names what a kustomization asks for that Tidegate never does: fetch, execute, inflate charts.
 func (f *fileSystem) refuse(k *kustomization) error {
 	for _, ref := range references(&k.Kustomization) {
+		if path.IsAbs(ref.path) {
+			return fmt.Errorf("%s: %s: %s is an absolute path; name it relative to %s",
+				k.at(ref.field, ref.path), ref.field, ref.path, orRoot(k.dir))
+		}
 		if climbs(k.dir, ref) {
 			return fmt.Errorf("%s: %s: %s is outside the repository", k.at(ref.field, ref.path), ref.field, ref.path)
 		}
@@ -34,22 +37,29 @@ func (f *fileSystem) refuse(k *kustomization) error {
 // for kustomize.
 func climbs(dir string, ref reference) bool {
 	at := path.Join(dir, ref.path)
-	return !path.IsAbs(ref.path) && !strings.Contains(ref.path, "\n") && (at == ".." || strings.HasPrefix(at, "../"))
+	return !strings.Contains(ref.path, "\n") && (at == ".." || strings.HasPrefix(at, "../"))
 }
 
-// bothComponentAndResource refuses a file that is listed as a component and as a resource: what it means would depend
-// on which is read first.
-func (f *fileSystem) bothComponentAndResource() error {
+// componentElsewhere refuses a file that is listed as a component and as something else: what it means would depend on
+// which is read first.
+func (f *fileSystem) componentElsewhere() error {
 	for _, c := range f.components.list {
-		for _, k := range f.scanned {
-			for _, listed := range append(slices.Clone(k.Resources), k.Bases...) {
-				if path.Base(listed) != path.Base(c.file) {
-					continue
-				}
-				if file, _, err := f.resolver.resolve(path.Join(k.dir, listed)); err == nil && file == c.file {
-					return fmt.Errorf("%s: is listed as a component at %s and as a resource at %s; it cannot be both",
-						c.file, c.listed(), k.at("resources", listed))
-				}
+		if err := f.elsewhere(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *fileSystem) elsewhere(c *component) error {
+	for _, k := range f.scanned {
+		for _, ref := range references(&k.Kustomization) {
+			if ref.role == asComponent || strings.Contains(ref.path, "\n") {
+				continue
+			}
+			if file, _, err := f.resolver.resolve(path.Join(k.dir, ref.path)); err == nil && file == c.file {
+				return fmt.Errorf("%s: is listed under components at %s and under %s at %s; it cannot be both",
+					c.file, c.listed(), ref.field, k.at(ref.field, ref.path))
 			}
 		}
 	}

@@ -65,6 +65,48 @@ func mustBuild(t *testing.T, tree render.Tree, dir string) string {
 	return stream
 }
 
+// mustFail returns the error of a build, which must be one for people: nothing of how kustomize is shown the tree, and
+// nothing that only asks for another process.
+func mustFail(t *testing.T, tree render.Tree, dir string) string {
+	t.Helper()
+	stream, err := build(t, tree, dir)
+	if err == nil {
+		t.Fatalf("it was rendered:\n%s", stream)
+	}
+	wantPresentable(t, err)
+	return err.Error()
+}
+
+func wantPresentable(t *testing.T, err error) {
+	t.Helper()
+	for _, inner := range []string{"@component", "@repository", "unboundedError"} {
+		if strings.Contains(err.Error(), inner) {
+			t.Errorf("the error shows %s, which no user knows: %v", inner, err)
+		}
+	}
+}
+
+// refusal is a tree and the error that it must give.
+type refusal struct {
+	name  string
+	files map[string]string
+	dir   string // the root, if empty
+	want  string
+}
+
+func wantRefusals(t *testing.T, refusals []refusal) {
+	t.Helper()
+	for _, test := range refusals {
+		t.Run(test.name, func(t *testing.T) {
+			dir := test.dir
+			if dir == "" {
+				dir = "."
+			}
+			wantEqual(t, mustFail(t, files(test.files), dir), test.want)
+		})
+	}
+}
+
 func wantEqual(t *testing.T, got, want string) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
