@@ -28,6 +28,8 @@ type Environment struct {
 	IngressAddress int
 	// LoadBalancerAddress is the same for a Service of type LoadBalancer.
 	LoadBalancerAddress int
+	// Addressless says, where it is set, which Ingresses and Services never get an address.
+	Addressless func(kube.ResourceKey) bool
 	// Pace makes everything take up to four ticks longer, each thing its own time, another one for every Pace but 0.
 	Pace uint64
 	// Kinds are more kinds that the API server knows, in the form of a line of kindTable.

@@ -6,15 +6,20 @@ import (
 )
 
 func (c *Cluster) giveServiceAddress(key kube.ResourceKey, obj *unstructured.Unstructured) {
-	if str(obj.Object, "spec", "type") == "LoadBalancer" && c.holds(key, "address", true, c.env.LoadBalancerAddress) {
+	if str(obj.Object, "spec", "type") == "LoadBalancer" && c.addressed(key, c.env.LoadBalancerAddress) {
 		obj.Object["status"] = address()
 	}
 }
 
 func (c *Cluster) giveIngressAddress(key kube.ResourceKey, obj *unstructured.Unstructured) {
-	if c.holds(key, "address", true, c.env.IngressAddress) {
+	if c.addressed(key, c.env.IngressAddress) {
 		obj.Object["status"] = address()
 	}
+}
+
+func (c *Cluster) addressed(key kube.ResourceKey, ticks int) bool {
+	never := c.env.Addressless != nil && c.env.Addressless(key)
+	return !never && c.holds(key, "address", true, ticks)
 }
 
 func address() map[string]any {
