@@ -90,11 +90,6 @@ func clipMiddle(s string, limit int) string {
 	return clip(string(tail[:keep]), limit-used) + string(tail[keep:])
 }
 
-// fill pads a visible string with spaces to the given number of columns.
-func fill(s string, width int) string {
-	return s + strings.Repeat(" ", max(0, width-columns(s)))
-}
-
 // wrap breaks a visible string between words into lines of at most width columns; width 0 never breaks. A longer word
 // has a line of its own.
 func wrap(s string, width int) []string {
