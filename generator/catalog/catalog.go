@@ -14,10 +14,9 @@ import (
 
 // Source is a repository.
 type Source interface {
-	// Open shows the repository as it is now. What it shows stays the same whatever happens to the repository; two that
-	// show the same have the same ID.
+	// Open shows the repository as it is now. Two that show the same have the same ID.
 	Open(ctx context.Context) (*Revision, error)
-	// Close releases what Open needs.
+	// Close releases what the revisions need.
 	Close() error
 }
 
@@ -33,8 +32,8 @@ type Revision struct {
 type Tree interface {
 	render.Tree
 	platform.Files
-	// Fingerprint identifies what a path holds without reading it again: type and content of a file, target of a link,
-	// "" where there is nothing.
+	// Fingerprint identifies what a path holds without reading it: a folder, a file's content, a link's target; "" is
+	// nothing. It does not follow links.
 	Fingerprint(name string) string
 }
 
@@ -47,7 +46,7 @@ type View struct {
 	Services []Service
 	// Clusters are those with a folder clusters/<name>/cluster-config, sorted by name.
 	Clusters []ClusterConfig
-	// Rendered is how many overlays were rendered to know this: none where nothing changed.
+	// Rendered is how many overlays were rendered to know this.
 	Rendered int
 }
 
@@ -69,40 +68,7 @@ type Overlay struct {
 // ClusterConfig is clusters/<cluster>/cluster-config.
 type ClusterConfig struct {
 	Cluster string
-	Path    string
+	// Path is the folder in the repository.
+	Path string
 	Facts
 }
-
-// Facts are what a render tells about an Application.
-type Facts struct {
-	// Namespace is the kustomization's own.
-	Namespace string
-	// Autoscaled are the workloads whose replicas an autoscaler owns, sorted. One without a name stands for all of its
-	// kind: what a broken overlay is given that has never been rendered.
-	Autoscaled []Workload
-	// Outside are files that the overlay reads although neither its service's folder nor a shared one holds them, sorted.
-	Outside []string
-	// Broken says why the overlay could not be rendered; empty where it could. The other facts are then the last known
-	// ones, or, where Known is false, the safe default.
-	Broken string
-	// Known says that these facts come from a render: this one, or, with Broken, an earlier one.
-	Known bool
-}
-
-// Workload is a workload that an autoscaler scales.
-type Workload struct{ Group, Kind, Name string }
-
-// Catalog reads a source, and remembers what it has rendered.
-type Catalog struct {
-	source   Source
-	renderer render.Renderer
-}
-
-// New returns the catalog of a source. The renderer is asked for what has not been rendered before.
-func New(source Source, renderer render.Renderer) *Catalog {
-	return &Catalog{source: source, renderer: renderer}
-}
-
-// Read returns the newest view. Callers at the same time share the work. Its error means that nothing certain is known
-// of the repository: tidegate.yaml is missing or wrong, or the source cannot be read.
-func (c *Catalog) Read(ctx context.Context) (*View, error) { return nil, nil }

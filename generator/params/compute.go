@@ -1,56 +1,228 @@
 package params
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"github.com/tidegate/tidegate/generator/catalog"
 	"github.com/tidegate/tidegate/generator/fleet"
+	"github.com/tidegate/tidegate/internal/platform"
+	"github.com/tidegate/tidegate/internal/strict"
 )
-
-// World is what parameter sets are computed from.
-type World struct {
-	View     *catalog.View
-	Clusters []fleet.Cluster
-}
-
-// Result is the parameter sets of a world, and what people should know about them.
-type Result struct {
-	// Sets are in the order of service, environment (as tidegate.yaml has them) and cluster; never none.
-	Sets []Set
-	// Findings do not keep a set out of the answer: broken overlays, files read from elsewhere, folders of unknown clusters.
-	Findings []Finding
-}
-
-// Finding is something that is wrong and does not stop the answer.
-type Finding struct {
-	// Kind is one of the constants below.
-	Kind FindingKind
-	// Path is the folder in the repository that it is about.
-	Path string
-	// Message is one line that begins with the path.
-	Message string
-}
-
-// FindingKind tells findings apart: metrics count by it.
-type FindingKind string
-
-// The kinds of findings.
-const (
-	BrokenOverlay  FindingKind = "broken-overlay"
-	ReadsOutside   FindingKind = "reads-outside"
-	UnknownCluster FindingKind = "unknown-cluster"
-	NoOverlay      FindingKind = "no-overlay"
-)
-
-// Refusal is why there is no answer: the repository and the clusters do not fit together. Everything that is wrong is
-// listed.
-type Refusal struct {
-	// Problems are one line each.
-	Problems []string
-}
-
-func (e *Refusal) Error() string { return "" }
 
 // Compute works out the parameter sets. Its error is an *InputError (the input names what is not there) or a *Refusal.
-func Compute(world World, input Input) (*Result, error) { return nil, nil }
+func Compute(world World, input Input) (*Result, error) {
+	c := &computation{World: world, input: input, names: map[string]string{}, settings: map[settingsKey]*settings{}}
+	if err := c.knownNames(); err != nil {
+		return nil, err
+	}
+	if input.Kind == ClusterConfig {
+		c.clusterConfigs()
+	} else {
+		c.services()
+	}
+	switch {
+	case len(c.problems) > 0:
+		return nil, &Refusal{Problems: c.problems}
+	case len(c.Sets) > 0:
+		return &c.Result, nil
+	case c.narrowed():
+		return nil, &InputError{Problems: []string{"input.parameters: nothing is left; an empty answer would delete every Application"}}
+	}
+	return nil, &Refusal{Problems: []string{fmt.Sprintf("the repository has no %s at revision %s; an empty answer would delete every Application",
+		map[bool]string{true: "clusters/<cluster>/cluster-config of a registered cluster", false: "services/<service>/overlays/<environment>"}[input.Kind == ClusterConfig],
+		world.View.Revision)}}
+}
 
-// Answer is what is marshalled for Argo CD.
-func (r *Result) Answer() Answer { return Answer{} }
+// computation is one answer in the making.
+type computation struct {
+	World
+	Result
+	input    Input
+	problems []string
+	names    map[string]string
+	settings map[settingsKey]*settings
+}
+
+func (c *computation) problem(format string, arguments ...any) {
+	c.problems = append(c.problems, fmt.Sprintf(format, arguments...))
+}
+
+func (c *computation) narrowed() bool {
+	return c.input.Services != nil || c.input.Environments != nil || c.input.ClusterSelector != nil
+}
+
+// knownNames refuses an input with a name that is not there: with a service that has just been deleted, too, so that an
+// ApplicationSet of its own keeps its Applications until someone removes it.
+func (c *computation) knownNames() error {
+	problems := &InputError{}
+	var services, environments []string
+	for _, service := range c.View.Services {
+		services = append(services, service.Name)
+	}
+	for _, environment := range c.View.Platform.Environments {
+		environments = append(environments, environment.Name)
+	}
+	for _, list := range []struct {
+		field        string
+		names, known []string
+	}{{"services", c.input.Services, services}, {"environments", c.input.Environments, environments}} {
+		for i, name := range list.names {
+			if !slices.Contains(list.known, name) {
+				problems.add("%s[%d]: there is no %s %q; %s", list.field, i, strings.TrimSuffix(list.field, "s"), name, strict.Hint(name, list.known))
+			}
+		}
+	}
+	return problems.err()
+}
+
+// target is an environment that is asked for, with its clusters.
+type target struct {
+	*platform.Environment
+	order int
+	// clusters are those that the input picks among the environment's.
+	clusters []*fleet.Cluster
+}
+
+func (c *computation) services() {
+	targets := c.targets()
+	for i := range c.View.Services {
+		service := &c.View.Services[i]
+		if c.input.Services != nil && !slices.Contains(c.input.Services, service.Name) {
+			continue
+		}
+		if len(service.Overlays) == 0 {
+			c.find(NoOverlay, "services/"+service.Name, "has no overlays/<environment>, and yields no Application")
+		}
+		for _, overlay := range ordered(service.Overlays, targets) {
+			environment, known := targets[overlay.Environment]
+			switch {
+			case !known:
+				c.problem("%s: there is no environment %q in %s; %s", overlay.Path, overlay.Environment, platform.File,
+					strict.Hint(overlay.Environment, names(targets)))
+			case environment.asked(c.input):
+				c.service(service, overlay, environment)
+			}
+		}
+	}
+}
+
+func (t *target) asked(input Input) bool {
+	return input.Environments == nil || slices.Contains(input.Environments, t.Name)
+}
+
+func names(targets map[string]*target) []string {
+	var out []string
+	for name := range targets {
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// ordered puts overlays into the order of the environments, those of unknown ones first.
+func ordered(overlays []catalog.Overlay, targets map[string]*target) []*catalog.Overlay {
+	out := make([]*catalog.Overlay, len(overlays))
+	for i := range overlays {
+		out[i] = &overlays[i]
+	}
+	place := func(o *catalog.Overlay) int {
+		if t := targets[o.Environment]; t != nil {
+			return t.order
+		}
+		return -1
+	}
+	slices.SortStableFunc(out, func(a, b *catalog.Overlay) int { return place(a) - place(b) })
+	return out
+}
+
+// targets finds the clusters of the environments. Those of one that is not asked for may be anything.
+func (c *computation) targets() map[string]*target {
+	out := make(map[string]*target, len(c.View.Platform.Environments))
+	for i := range c.View.Platform.Environments {
+		t := &target{Environment: &c.View.Platform.Environments[i], order: i}
+		out[t.Name] = t
+		if !t.asked(c.input) {
+			continue
+		}
+		matched := c.matching(&t.ClusterSelector, c.allClusters())
+		at := fmt.Sprintf("%s: environments[%d] (%s)", platform.File, i, t.Name)
+		switch {
+		case len(matched) == 0:
+			c.problem("%s: clusterSelector %s matches none of the %d clusters, so the environment would have no Applications",
+				at, metav1.FormatLabelSelector(&t.ClusterSelector), len(c.Clusters))
+		case len(matched) > 1 && !strings.Contains(t.NameRule(), "{cluster}"):
+			c.problem("%s: clusterSelector %s matches %d clusters (%s), but applicationName %s does not tell them apart; "+
+				"{service}-{environment}-{cluster} does, and names the Applications anew", at, metav1.FormatLabelSelector(&t.ClusterSelector),
+				len(matched), clusterNames(matched), t.NameRule())
+		}
+		t.clusters = c.matching(c.input.ClusterSelector, matched)
+	}
+	return out
+}
+
+func (c *computation) allClusters() []*fleet.Cluster {
+	out := make([]*fleet.Cluster, len(c.Clusters))
+	for i := range c.Clusters {
+		out[i] = &c.Clusters[i]
+	}
+	return out
+}
+
+// matching returns the clusters that a selector, which has been checked, matches; a nil one matches all.
+func (c *computation) matching(selector *metav1.LabelSelector, clusters []*fleet.Cluster) []*fleet.Cluster {
+	if selector == nil {
+		return clusters
+	}
+	matches, err := metav1.LabelSelectorAsSelector(selector)
+	if err != nil {
+		c.problem("%v", err)
+		return nil
+	}
+	var out []*fleet.Cluster
+	for _, cluster := range clusters {
+		if matches.Matches(labels.Set(cluster.Labels)) {
+			out = append(out, cluster)
+		}
+	}
+	return out
+}
+
+func clusterNames(clusters []*fleet.Cluster) string {
+	const few = 5
+	var out []string
+	for i, cluster := range clusters {
+		if i == few {
+			out = append(out, "…")
+			break
+		}
+		out = append(out, cluster.Name)
+	}
+	return strings.Join(out, ", ")
+}
+
+// add takes a set into the answer.
+func (c *computation) add(set Set) {
+	if len(set.Name) > validation.LabelValueMaxLength {
+		c.problem("%s: the Application's name %s has %d characters; Argo CD tracks resources by a label of at most %d. Shorten the name of the service, environment or cluster, or the rule applicationName",
+			set.Path, set.Name, len(set.Name), validation.LabelValueMaxLength)
+	} else if wrong := validation.IsDNS1123Subdomain(set.Name); len(wrong) > 0 {
+		c.problem("%s: %q cannot be the name of an Application: %s. The cluster's name is %q; Argo CD's cluster Secret can give it another",
+			set.Path, set.Name, wrong[0], set.Cluster.Name)
+	}
+	place := set.Path + " on cluster " + set.Cluster.Name
+	if other, again := c.names[set.Name]; again {
+		c.problem("%s and %s would both be the Application %s; an environment's applicationName tells them apart", other, place, set.Name)
+	}
+	c.names[set.Name] = place
+	c.Sets = append(c.Sets, set)
+}
+
+func (c *computation) find(kind FindingKind, path, format string, arguments ...any) {
+	c.Findings = append(c.Findings, Finding{kind, path, path + ": " + fmt.Sprintf(format, arguments...)})
+}

@@ -2,8 +2,14 @@ package params
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 
+	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/tidegate/tidegate/internal/strict"
 )
 
 // Kinds of Applications.
@@ -12,15 +18,15 @@ const (
 	ClusterConfig = "cluster-config"
 )
 
-// Input narrows an answer: input.parameters of a plugin generator.
+// Input narrows an answer: spec.generators[].plugin.input.parameters of an ApplicationSet.
 type Input struct {
 	// Kind is services, the default, or cluster-config.
 	Kind string `json:"kind,omitempty"`
-	// Services are the names of the services; empty for all.
+	// Services are the names of the services; without them, all.
 	Services []string `json:"services,omitempty"`
-	// Environments are the names of the environments; empty for all.
+	// Environments are the names of the environments; without them, all.
 	Environments []string `json:"environments,omitempty"`
-	// ClusterSelector picks clusters by their labels; empty for all.
+	// ClusterSelector picks clusters by their labels; without it, all.
 	ClusterSelector *metav1.LabelSelector `json:"clusterSelector,omitempty"`
 }
 
@@ -30,7 +36,60 @@ type InputError struct {
 	Problems []string
 }
 
-func (e *InputError) Error() string { return "" }
+func (e *InputError) Error() string { return strings.Join(e.Problems, "\n") }
+
+func (e *InputError) add(format string, arguments ...any) {
+	e.Problems = append(e.Problems, "input.parameters."+fmt.Sprintf(format, arguments...))
+}
+
+// err keeps a nil pointer from becoming an error.
+func (e *InputError) err() error {
+	if len(e.Problems) == 0 {
+		return nil
+	}
+	return e
+}
 
 // ParseInput reads input.parameters strictly. Its error is an *InputError.
-func ParseInput(parameters map[string]json.RawMessage) (Input, error) { return Input{}, nil }
+func ParseInput(parameters v1alpha1.PluginParameters) (Input, error) {
+	input, problems := Input{Kind: Services}, &InputError{}
+	if len(parameters) == 0 {
+		return input, nil
+	}
+	text, err := json.Marshal(parameters)
+	if err != nil {
+		return Input{}, &InputError{Problems: []string{"input.parameters: " + err.Error()}}
+	}
+	documents, err := strict.Documents("input.parameters", text)
+	if err == nil {
+		err = documents[0].Decode(&input)
+	}
+	if wrong, ok := err.(strict.Errors); ok {
+		for _, e := range wrong {
+			problems.add("%s", e.Message)
+		}
+		return Input{}, problems
+	}
+	input.check(problems)
+	return input, problems.err()
+}
+
+func (i Input) check(problems *InputError) {
+	kinds := []string{Services, ClusterConfig}
+	if !slices.Contains(kinds, i.Kind) {
+		problems.add("kind: there is no kind %q; %s", i.Kind, strict.Hint(i.Kind, kinds))
+	}
+	for name, list := range map[string][]string{"services": i.Services, "environments": i.Environments} {
+		if i.Kind == ClusterConfig && list != nil {
+			problems.add("%s: cluster-config has none; narrow it with clusterSelector", name)
+		}
+		if list != nil && len(list) == 0 {
+			problems.add("%s: is empty; leave it out for all", name)
+		}
+	}
+	if i.ClusterSelector != nil {
+		if _, err := metav1.LabelSelectorAsSelector(i.ClusterSelector); err != nil {
+			problems.add("clusterSelector: %v", err)
+		}
+	}
+}

@@ -4,7 +4,10 @@
 // give the same bytes. It never gives fewer sets than the repository demands: what it cannot work out is an error.
 package params
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // Key is the one key under which everything lies in a parameter set: .tidegate in a template.
 const Key = "tidegate"
@@ -89,9 +92,14 @@ type Parameters struct {
 	Tidegate Set `json:"tidegate"`
 }
 
-// ParseAnnotation reads what Annotation holds. The error says what is missing.
+// ParseAnnotation reads what Annotation holds. A set that another version wrote may have keys that this one does not know.
 func ParseAnnotation(text string) (Set, error) {
 	var set Set
-	err := json.Unmarshal([]byte(text), &set)
-	return set, err
+	if err := json.Unmarshal([]byte(text), &set); err != nil {
+		return Set{}, fmt.Errorf("annotation %s: %w", Annotation, err)
+	}
+	if set.Name == "" {
+		return Set{}, fmt.Errorf("annotation %s holds no parameter set: it has no name", Annotation)
+	}
+	return set, nil
 }

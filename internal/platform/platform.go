@@ -36,13 +36,11 @@ type Platform struct {
 	SharedFolders []string `json:"sharedFolders,omitempty"`
 	// Services are what differs for a service, by its name: the name of its folder below services/.
 	Services map[string]Service `json:"services,omitempty"`
-
-	source *source
 }
 
 // Environment is a stage that services are delivered to: one or more clusters, one overlay per service.
 type Environment struct {
-	// Name is the name of the overlays' folders.
+	// Name is the name of the overlays' folders, a DNS-1123 label.
 	Name string `json:"name"`
 	// ClusterSelector picks the clusters by the labels of their Argo CD cluster Secrets. It must match at least one.
 	ClusterSelector metav1.LabelSelector `json:"clusterSelector"`
@@ -50,9 +48,6 @@ type Environment struct {
 	// {service}-{environment}-{cluster}. Without {cluster}, matching a second cluster is an error: a name never changes
 	// because of how many clusters there are, for a new name deletes the Application and makes another.
 	ApplicationName string `json:"applicationName,omitempty"`
-	// Protected says that an Application of this environment is never removed without being acknowledged. Unset, it is
-	// true for an environment named production.
-	Protected *bool `json:"protected,omitempty"`
 	// Batches divide the environment's Applications, for rollouts in steps. Each goes to the first batch that takes it.
 	// Without batches there is one, named like the environment.
 	Batches     []Batch `json:"batches,omitempty"`
@@ -70,8 +65,9 @@ type Batch struct {
 	Share string `json:"share,omitempty"`
 }
 
-// Application is what Applications are given. Of the defaults, the environment, the cluster, the service and the
-// service's environment, what comes later wins: as a whole for a field, key by key for a map. IgnoreDifferences add up.
+// Application is what Applications are given. Of the defaults, the environment, the service and the service's
+// environment, what comes later wins: as a whole for a field, key by key for a map. IgnoreDifferences and References add
+// up.
 type Application struct {
 	// Project is the AppProject.
 	Project string `json:"project,omitempty"`
@@ -91,7 +87,7 @@ type Application struct {
 	// Application. An empty list leaves it in place.
 	Finalizers *[]string `json:"finalizers,omitempty"`
 	// Values are for ApplicationSet templates (.tidegate.values.NAME), and for ${NAME} in manifests. A cluster's own, from
-	// the annotation tidegate.dev/values of its Secret, win over those of the environment.
+	// the annotation tidegate.dev/values of its Secret, win over those of the environment, and the service's over both.
 	Values map[string]string `json:"values,omitempty"`
 	// Plugin is what the plugin is told.
 	Plugin Plugin `json:"plugin,omitempty"`
@@ -113,7 +109,7 @@ type Plugin struct {
 
 // ClusterConfig says how clusters/<cluster>/cluster-config is delivered.
 type ClusterConfig struct {
-	// ApplicationName is the rule by which Applications are named. It must contain {cluster}.
+	// ApplicationName is the rule by which Applications are named; cluster-config-{cluster} is the default.
 	ApplicationName string `json:"applicationName,omitempty"`
 	Application     `json:",inline"`
 }

@@ -1,0 +1,155 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/tidegate/tidegate/generator"
+	"github.com/tidegate/tidegate/generator/params"
+)
+
+// execute answers Argo CD's plugin generator.
+func (s *Server) execute() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		said := &said{}
+		s.metrics.inFlight.Inc()
+		defer s.metrics.inFlight.Dec()
+		said.status, said.bytes, said.err = s.reply(w, r, said)
+		said.took = time.Since(start)
+		s.metrics.observe(said)
+		s.logRequest(r, said)
+	})
+}
+
+// said is what became of a request.
+type said struct {
+	request generator.Request
+	answer  *generator.Answer
+	status  int
+	bytes   int
+	// err is why there was no answer, or why it did not arrive.
+	err  error
+	took time.Duration
+}
+
+func (f *failure) Error() string { return f.message }
+
+// reply sends the answer, whole, or a failure.
+func (s *Server) reply(w http.ResponseWriter, r *http.Request, said *said) (status, bytes int, err error) {
+	buffer, failure := s.work(w, r, said)
+	if failure != nil && failure.status == statusClientGone {
+		return failure.status, 0, failure
+	}
+	// Without a deadline a client that does not read would keep the answer in memory.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.limits.Send))
+	if failure != nil {
+		if failure.status == http.StatusUnauthorized {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="tidegate"`)
+		}
+		failure.send(w)
+		return failure.status, 0, failure
+	}
+	defer s.recycle(buffer)
+	n, err := sendJSON(w, http.StatusOK, buffer.Bytes())
+	if err == nil {
+		err = http.NewResponseController(w).Flush()
+	}
+	if err != nil {
+		return statusClientGone, n, err
+	}
+	return http.StatusOK, n, nil
+}
+
+// work receives the request and works out the whole answer.
+func (s *Server) work(w http.ResponseWriter, r *http.Request, said *said) (*bytes.Buffer, *failure) {
+	if failure := s.authorize(r); failure != nil {
+		return nil, failure
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(s.limits.Receive))
+	body, failure := s.receive(w, r)
+	if failure != nil {
+		return nil, failure
+	}
+	// From here on reading only serves to notice that the client has left.
+	_ = control.SetReadDeadline(time.Time{})
+	request, err := decode(body)
+	if err != nil {
+		return nil, failed(http.StatusBadRequest, "%v", err)
+	}
+	said.request = request
+	ctx, cancel := context.WithTimeout(r.Context(), s.limits.Answer)
+	defer cancel()
+	answer, err := s.answer(ctx, request)
+	if err != nil {
+		return nil, s.reason(r.Context(), ctx, err)
+	}
+	if len(answer.Sets) == 0 {
+		return nil, failed(http.StatusServiceUnavailable, "the answer would be empty, and Argo CD would delete every Application")
+	}
+	s.answered.Store(true)
+	said.answer = answer
+	return s.encode(answer.Sets)
+}
+
+// panicError is a mistake of this program's.
+type panicError struct{ cause any }
+
+func (e *panicError) Error() string { return fmt.Sprintf("the generator has failed: %v", e.cause) }
+
+// answer turns a panic into an error: a connection that just ends tells nobody anything.
+func (s *Server) answer(ctx context.Context, request generator.Request) (answer *generator.Answer, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.log.Error("panic", "error", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			answer, err = nil, &panicError{cause}
+		}
+	}()
+	return s.answerer.Answer(ctx, request)
+}
+
+// reason tells which status an error is.
+func (s *Server) reason(client, work context.Context, err error) *failure {
+	var input *params.InputError
+	var refusal *params.Refusal
+	var panicked *panicError
+	switch {
+	case errors.As(err, &panicked):
+		return failed(http.StatusInternalServerError, "%v", err)
+	case errors.As(err, &input):
+		return failed(http.StatusBadRequest, "%v", err)
+	case errors.As(err, &refusal):
+		return failed(http.StatusConflict, "%v", err)
+	case client.Err() != nil:
+		return failed(statusClientGone, "the client left before the answer was ready")
+	case errors.Is(work.Err(), context.DeadlineExceeded):
+		return failed(http.StatusServiceUnavailable, "the answer was not ready within %s: %v", s.limits.Answer, err)
+	}
+	return failed(http.StatusServiceUnavailable, "%v", err)
+}
+
+// encode marshals the whole answer before its first byte is sent.
+func (s *Server) encode(sets []params.Set) (*bytes.Buffer, *failure) {
+	buffer, ok := s.buffers.Get().(*bytes.Buffer)
+	if !ok {
+		buffer = new(bytes.Buffer)
+	}
+	result := params.Result{Sets: sets}
+	if err := json.NewEncoder(buffer).Encode(result.Answer()); err != nil {
+		s.recycle(buffer)
+		return nil, failed(http.StatusInternalServerError, "the answer cannot be marshalled: %v", err)
+	}
+	return buffer, nil
+}
+
+func (s *Server) recycle(buffer *bytes.Buffer) {
+	buffer.Reset()
+	s.buffers.Put(buffer)
+}
