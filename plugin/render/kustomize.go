@@ -126,7 +126,7 @@ func (f *fileSystem) finish(objects []manifest.Object) {
 		}
 	}
 	if len(metadata) > 0 && len(f.components.list) > 0 {
-		f.components.rewriteOrigins(objects)
+		f.rewriteOrigins(objects)
 	}
 }
 
