@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tidegate/tidegate/cmd/internal/cli"
+	"github.com/tidegate/tidegate/cmd/internal/serve"
 	"github.com/tidegate/tidegate/plugin/policy"
 )
 
@@ -16,10 +17,10 @@ func newCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "tidegate-plugin",
 		Short: "Tidegate's Config Management Plugin for Argo CD",
-		Long: "Tidegate's Config Management Plugin. Argo CD's argocd-cmp-server runs `tidegate-plugin render` in the folder of\n" +
-			"each Application, as plugin.yaml says.",
+		Long: "Tidegate's Config Management Plugin. `tidegate-plugin serve` takes the place of Argo CD's argocd-cmp-server in the\n" +
+			"sidecar. Or argocd-cmp-server runs `tidegate-plugin render` in the folder of each Application, as plugin.yaml says.",
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.AddCommand(cli.NewRender("tidegate-plugin", policy.Enforce), cli.NewVersion())
+	root.AddCommand(cli.NewRender("tidegate-plugin", policy.Enforce), serve.New(policy.Enforce), cli.NewVersion())
 	return root
 }

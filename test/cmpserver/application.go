@@ -72,7 +72,7 @@ func (a Application) source() *v1alpha1.ApplicationSource {
 
 // Announcements returns the parameters that the plugin announces for the Parameters tab of Argo CD's UI.
 func (s *Server) Announcements(ctx context.Context, repoRoot, path string) ([]*repoapi.ParameterAnnouncement, error) {
-	conn, client, err := apiclient.NewConfigManagementPluginClientSet(s.address()).NewConfigManagementPluginClient()
+	conn, client, err := apiclient.NewConfigManagementPluginClientSet(s.Address()).NewConfigManagementPluginClient()
 	if err != nil {
 		return nil, err
 	}

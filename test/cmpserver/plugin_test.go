@@ -62,6 +62,28 @@ func serve(t *testing.T) *cmpserver.Server {
 	return server
 }
 
+// serveNative starts the plugin's own server with the same plugin.yaml.
+func serveNative(t *testing.T) *cmpserver.Server {
+	t.Helper()
+	server, err := cmpserver.StartNative(t.Context(), cmpserver.Options{ConfigDir: root, Path: bin, Log: t.Output()},
+		"tidegate-plugin", "serve", "--http-address=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server
+}
+
+// eachWay runs a test with each way to run the plugin: what a user sees is the same.
+func eachWay(t *testing.T, test func(t *testing.T, server *cmpserver.Server)) {
+	t.Run("exec", func(t *testing.T) { test(t, serve(t)) })
+	t.Run("native", func(t *testing.T) { test(t, serveNative(t)) })
+}
+
 // render runs "tidegate render" and returns its objects, and what it wrote to stderr if it failed.
 func render(t *testing.T, repo string, args ...string) ([]string, error) {
 	t.Helper()
@@ -111,41 +133,42 @@ func write(t *testing.T, dir, name, content string) {
 }
 
 func TestArgoCDGetsWhatRenderPrints(t *testing.T) {
-	server := serve(t)
-	overlays, err := filepath.Glob(example + "/services/*/overlays/*")
-	if err != nil || len(overlays) == 0 {
-		t.Fatalf("no overlays in the example: %v", err)
-	}
-	for _, dir := range overlays {
-		path, err := filepath.Rel(example, dir)
-		if err != nil {
-			t.Fatal(err)
+	eachWay(t, func(t *testing.T, server *cmpserver.Server) {
+		overlays, err := filepath.Glob(example + "/services/*/overlays/*")
+		if err != nil || len(overlays) == 0 {
+			t.Fatalf("no overlays in the example: %v", err)
 		}
-		service := strings.Join(strings.Split(path, "/")[:2], "/")
-		want, err := render(t, example, path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, sent := range []struct{ name, generatePaths string }{
-			{"whole repository sent", ""},
-			{"only the service sent", "/" + service},
-		} {
-			t.Run(path+"/"+sent.name, func(t *testing.T) {
-				got, err := server.Manifests(t.Context(), example, cmpserver.Application{
-					Name:          strings.ReplaceAll(path, "/", "-"),
-					Namespace:     "payments-" + filepath.Base(path),
-					Path:          path,
-					GeneratePaths: sent.generatePaths,
+		for _, dir := range overlays {
+			path, err := filepath.Rel(example, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			service := strings.Join(strings.Split(path, "/")[:2], "/")
+			want, err := render(t, example, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, sent := range []struct{ name, generatePaths string }{
+				{"whole repository sent", ""},
+				{"only the service sent", "/" + service},
+			} {
+				t.Run(path+"/"+sent.name, func(t *testing.T) {
+					got, err := server.Manifests(t.Context(), example, cmpserver.Application{
+						Name:          strings.ReplaceAll(path, "/", "-"),
+						Namespace:     "payments-" + filepath.Base(path),
+						Path:          path,
+						GeneratePaths: sent.generatePaths,
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if diff := cmp.Diff(want, got); diff != "" {
+						t.Errorf("Argo CD got something else than tidegate render prints (-render +Argo CD):\n%s", diff)
+					}
 				})
-				if err != nil {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(want, got); diff != "" {
-					t.Errorf("Argo CD got something else than tidegate render prints (-render +Argo CD):\n%s", diff)
-				}
-			})
+			}
 		}
-	}
+	})
 }
 
 func application(path string) cmpserver.Application {

@@ -31,10 +31,11 @@ type Options struct {
 
 // Server is a running plugin server.
 type Server struct {
-	name    string
-	dir     string
-	grpc    *grpc.Server
-	done    chan error
+	name string
+	dir  string
+	// Process is that of a server that is a program of its own.
+	Process *os.Process
+	stop    func() error
 	restore []func()
 }
 
@@ -49,8 +50,7 @@ func Start(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{name: config.Metadata.Name, dir: dir, done: make(chan error, 1)}
-	s.setenv(common.EnvPluginSockFilePath, dir)
+	s := newServer(config.Metadata.Name, dir)
 	s.setenv(common.EnvCMPWorkDir, dir)
 	s.setenv("PATH", opts.Path)
 	if opts.Log == nil {
@@ -68,19 +68,30 @@ func Start(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.clean())
 	}
-	s.grpc = grpc.NewServer(
+	server := grpc.NewServer(
 		grpc.MaxRecvMsgSize(apiclient.MaxGRPCMessageSize),
 		grpc.MaxSendMsgSize(apiclient.MaxGRPCMessageSize),
 	)
-	apiclient.RegisterConfigManagementPluginServiceServer(s.grpc, service)
-	go func() { s.done <- s.grpc.Serve(listener) }()
+	apiclient.RegisterConfigManagementPluginServiceServer(server, service)
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(listener) }()
+	s.stop = func() error {
+		server.Stop()
+		return <-done
+	}
 	return s, nil
+}
+
+// newServer makes repo-server's code look for plugins in dir.
+func newServer(name, dir string) *Server {
+	s := &Server{name: name, dir: dir}
+	s.setenv(common.EnvPluginSockFilePath, dir)
+	return s
 }
 
 // Close stops the server, removes its files and puts the environment back.
 func (s *Server) Close() error {
-	s.grpc.Stop()
-	return errors.Join(<-s.done, s.clean())
+	return errors.Join(s.stop(), s.clean())
 }
 
 func (s *Server) clean() error {
@@ -102,4 +113,5 @@ func (s *Server) setenv(name, value string) {
 	})
 }
 
-func (s *Server) address() string { return filepath.Join(s.dir, s.name+".sock") }
+// Address is the path of the socket.
+func (s *Server) Address() string { return filepath.Join(s.dir, s.name+".sock") }

@@ -141,7 +141,7 @@ func TestTheSidecarsFloorNeedsNotBeConfigured(t *testing.T) {
 	var flags Flags
 	flags.defaultFloor = policy.Enforce
 	t.Setenv("ARGOCD_ENV_TIDEGATE_POLICY", "off")
-	settings, warnings, err := flags.settings()
+	settings, warnings, err := flags.Settings(os.Environ())
 	if err != nil {
 		t.Fatal(err)
 	}

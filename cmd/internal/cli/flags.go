@@ -58,11 +58,11 @@ func complete(c *cobra.Command, flag string, values []string) {
 	}
 }
 
-// settings puts the environment and the flags over the defaults.
-func (f *Flags) settings() (plugin.Settings, []string, error) {
+// Settings puts an environment, each variable as NAME=value, and the flags over the defaults.
+func (f *Flags) Settings(environment []string) (plugin.Settings, []string, error) {
 	var warnings []string
 	settings := plugin.Defaults()
-	if err := settings.Environment(os.Environ()); err != nil {
+	if err := settings.Environment(environment); err != nil {
 		return settings, nil, Usage(err)
 	}
 	if f.floor == "" {
@@ -123,7 +123,7 @@ func (f *Flags) apply(settings *plugin.Settings) error {
 
 // run renders the folder that the arguments name, the working directory without one.
 func (f *Flags) run(ctx context.Context, args []string) (*plugin.Result, error) {
-	settings, warnings, err := f.settings()
+	settings, warnings, err := f.Settings(os.Environ())
 	if err != nil {
 		return nil, err
 	}

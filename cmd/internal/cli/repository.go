@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/tidegate/tidegate/plugin"
 	"github.com/tidegate/tidegate/plugin/render"
 )
 
@@ -84,22 +85,13 @@ func unpackedBy(dir string) string {
 	return filepath.Join(work, request)
 }
 
-// placeOf tells where an unpacked tree lies in its repository. Argo CD may send only a part; the Application's path is
-// always whole, and ends in the folder's path in the tree.
+// placeOf tells where an unpacked tree lies in its repository.
 func placeOf(root, dir, sourcePath string) string {
 	relative, err := filepath.Rel(root, dir)
-	if err != nil || sourcePath == "" {
+	if err != nil {
 		return "."
 	}
-	source := filepath.Clean("/" + sourcePath)
-	place, found := strings.CutSuffix(source, filepath.Clean("/"+relative))
-	if relative == "." {
-		place, found = source, true
-	}
-	if place = strings.Trim(place, "/"); !found || place == "" {
-		return "."
-	}
-	return place
+	return plugin.Place(filepath.ToSlash(relative), sourcePath)
 }
 
 func rootAbove(dir string) string {

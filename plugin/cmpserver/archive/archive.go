@@ -1,0 +1,60 @@
+// Package archive turns the archive in which Argo CD sends a repository into a read-only tree in memory.
+//
+// It writes nothing to disk, follows no link, and takes from an archive only regular files, folders and symbolic links:
+// an archive with anything else in it, or with more than the limits allow, is refused as a whole. It never decides what
+// a link leads to; who reads the tree does.
+package archive
+
+import "fmt"
+
+// Limits bound what one archive may make of itself. Zero fields take the defaults.
+type Limits struct {
+	// Unpacked is how many bytes an archive may expand to, headers and what is not kept included.
+	Unpacked int64
+	// Kept is how many bytes a tree may hold in memory.
+	Kept int64
+	// File is the size from which on a file's content is not kept: whoever renders reads no file that large.
+	File int64
+	// Entries is how many files, folders and links an archive may hold.
+	Entries int
+	// Depth is how many folders deep a path may be.
+	Depth int
+	// Path is how many bytes a path or the target of a link may have.
+	Path int
+}
+
+// DefaultLimits suit a monorepo and a container of 512 MiB.
+func DefaultLimits() Limits {
+	return Limits{Unpacked: 2 << 30, Kept: 96 << 20, File: 16 << 20, Entries: 250_000, Depth: 100, Path: 4096}
+}
+
+func (l Limits) orDefaults() Limits {
+	d := DefaultLimits()
+	l.Unpacked = orDefault(l.Unpacked, d.Unpacked)
+	l.Kept = orDefault(l.Kept, d.Kept)
+	l.File = orDefault(l.File, d.File)
+	l.Entries = orDefault(l.Entries, d.Entries)
+	l.Depth = orDefault(l.Depth, d.Depth)
+	l.Path = orDefault(l.Path, d.Path)
+	return l
+}
+
+func orDefault[T int | int64](value, otherwise T) T {
+	if value == 0 {
+		return otherwise
+	}
+	return value
+}
+
+// RefusedError says what an archive holds that no tree can be made of.
+type RefusedError struct {
+	// Reason is one word or two, for counting.
+	Reason  string
+	message string
+}
+
+func (e *RefusedError) Error() string { return e.message }
+
+func refused(reason, format string, args ...any) error {
+	return &RefusedError{Reason: reason, message: "the archive that Argo CD sent " + fmt.Sprintf(format, args...)}
+}

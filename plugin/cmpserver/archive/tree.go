@@ -1,0 +1,146 @@
+package archive
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"iter"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Hash is a SHA-256.
+type Hash = [sha256.Size]byte
+
+// Tree is an unpacked archive, a render.Tree. It does not change, and any number of renders may read it at once.
+type Tree struct {
+	entries []entry // sorted by name
+	hash    Hash
+	bytes   int64
+}
+
+// entry is a file, a folder or a link. The root has none.
+type entry struct {
+	name string
+	// data is the content of a file or the target of a link; nil for a file that is too large to be kept.
+	data []byte
+	// hash is that of the content or target.
+	hash Hash
+	size int64
+	mode fs.FileMode
+}
+
+// Hash tells trees apart by what they hold: paths, types, contents and link targets; not by time or permissions, which
+// differ between two checkouts of one commit.
+func (t *Tree) Hash() Hash { return t.hash }
+
+// Bytes is about how much memory the tree takes.
+func (t *Tree) Bytes() int64 { return t.bytes }
+
+// Len is how many files, folders and links there are.
+func (t *Tree) Len() int { return len(t.entries) }
+
+func (t *Tree) find(name string) *entry {
+	i, found := slices.BinarySearchFunc(t.entries, name, func(e entry, name string) int { return strings.Compare(e.name, name) })
+	if !found {
+		return nil
+	}
+	return &t.entries[i]
+}
+
+// At tells what there is at a path without reading it: its type, and the hash of its content or of its link's target.
+// Nothing there is mode fs.ModeIrregular.
+func (t *Tree) At(name string) (fs.FileMode, Hash) {
+	if name == "." {
+		return fs.ModeDir, Hash{}
+	}
+	if e := t.find(name); e != nil {
+		return e.mode, e.hash
+	}
+	return fs.ModeIrregular, Hash{}
+}
+
+// Lstat describes a file without following a link.
+func (t *Tree) Lstat(name string) (fs.FileInfo, error) {
+	if name == "." {
+		return info{&entry{name: ".", mode: fs.ModeDir}}, nil
+	}
+	if e := t.find(name); e != nil {
+		return info{e}, nil
+	}
+	return nil, &fs.PathError{Op: "lstat", Path: name, Err: fs.ErrNotExist}
+}
+
+// ReadLink returns a link's target as it stands in the archive.
+func (t *Tree) ReadLink(name string) (string, error) {
+	e := t.find(name)
+	switch {
+	case e == nil:
+		return "", &fs.PathError{Op: "readlink", Path: name, Err: fs.ErrNotExist}
+	case e.mode != fs.ModeSymlink:
+		return "", &fs.PathError{Op: "readlink", Path: name, Err: fs.ErrInvalid}
+	}
+	return string(e.data), nil
+}
+
+// ReadFile returns a copy of a regular file: others read the same tree.
+func (t *Tree) ReadFile(name string) ([]byte, error) {
+	e := t.find(name)
+	switch {
+	case e == nil:
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	case !e.mode.IsRegular():
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+	case int64(len(e.data)) != e.size:
+		return nil, fmt.Errorf("%s has %d bytes, more than are kept of a file", name, e.size)
+	}
+	return append(make([]byte, 0, len(e.data)), e.data...), nil
+}
+
+// info is an fs.FileInfo.
+type info struct{ e *entry }
+
+func (i info) Name() string       { return path.Base(i.e.name) }
+func (i info) Size() int64        { return i.e.size }
+func (i info) Mode() fs.FileMode  { return i.e.mode | 0o644 }
+func (i info) ModTime() time.Time { return time.Time{} }
+func (i info) IsDir() bool        { return i.e.mode.IsDir() }
+func (i info) Sys() any           { return nil }
+
+// Names goes through all paths, sorted.
+func (t *Tree) Names() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range t.entries {
+			if !yield(t.entries[i].name) {
+				return
+			}
+		}
+	}
+}
+
+// Resolve follows the links on the way to a folder. Where they lead out of the tree, in circles or to nothing it returns
+// the name as it is: who reads from there finds out.
+func (t *Tree) Resolve(name string) string {
+	at, rest := ".", name
+	for links := 0; rest != ""; {
+		var step string
+		step, rest, _ = strings.Cut(rest, "/")
+		next := path.Join(at, step)
+		if next == ".." || strings.HasPrefix(next, "../") {
+			return name
+		}
+		if e := t.find(next); e != nil && e.mode == fs.ModeSymlink {
+			if links++; links > maxLinks || path.IsAbs(string(e.data)) {
+				return name
+			}
+			next, rest = at, string(e.data)+"/"+rest
+		}
+		at = next
+	}
+	return at
+}
+
+// maxLinks is how many links one path may pass through, as in Linux (path_resolution(7)).
+const maxLinks = 40

@@ -1,0 +1,48 @@
+package cmpserver
+
+import (
+	"runtime"
+
+	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
+)
+
+// Budget is how a container's memory is divided.
+type Budget struct {
+	// Store is for trees and renders that may be of use again.
+	Store int64
+	// Streams is for archives that are being received or unpacked, of all requests together. One of more than that is
+	// refused.
+	Streams int64
+	// Tree is for one unpacked archive.
+	Tree int64
+	// Child is for each process that renders what this one should not, and Children is how many there may be.
+	Child    int64
+	Children int
+	// Soft is from where on Go's collector works harder (runtime/debug.SetMemoryLimit).
+	Soft int64
+}
+
+const (
+	// assumed is how much memory is taken to be there where nothing says how much there is.
+	assumed = 512 << 20
+	// maxChild is more than any render should need.
+	maxChild = 1 << 30
+	minChild = 96 << 20
+)
+
+// Divide divides so much memory, in bytes; 0 means that there is no limit. One half is this process's, the other its
+// children's.
+func Divide(memory int64) Budget {
+	cores := runtime.GOMAXPROCS(0)
+	b := Budget{Child: maxChild, Children: cores}
+	if memory > 0 {
+		b.Child = min(maxChild, max(minChild, memory/2))
+		b.Children = int(min(int64(cores), max(1, memory/2/b.Child)))
+	} else {
+		memory = assumed
+	}
+	own := memory / 2
+	b.Store, b.Streams, b.Soft = own/4, own/4, own*9/10
+	b.Tree = min(archive.DefaultLimits().Kept, own/4)
+	return b
+}

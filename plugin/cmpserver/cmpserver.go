@@ -1,0 +1,129 @@
+// Package cmpserver serves Argo CD's Config Management Plugin protocol in process: what Argo CD's argocd-cmp-server does
+// with a folder on disk and a process for each request.
+//
+// It executes nothing that a request or a repository asks for, opens no connection, and writes nothing but its socket. It
+// answers a request when all of it has been received, with every manifest or with an error. What is shared between
+// requests is shared by content, so no request learns anything that it did not send.
+package cmpserver
+
+import (
+	"log/slog"
+	"runtime"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/tidegate/tidegate/plugin"
+	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
+	"github.com/tidegate/tidegate/plugin/cmpserver/generate"
+	"github.com/tidegate/tidegate/plugin/cmpserver/protocol"
+	"github.com/tidegate/tidegate/plugin/cmpserver/store"
+	"github.com/tidegate/tidegate/plugin/render"
+)
+
+// Options say how to serve. Zero fields take the defaults.
+type Options struct {
+	// Config is the plugin.yaml.
+	Config Config
+	// Settings turns the environment of a request, NAME=value, into settings and warnings. Required.
+	Settings func(environment []string) (plugin.Settings, []string, error)
+	// Environment is the sidecar's own, over which a request's is put.
+	Environment []string
+	// Log gets a line for each request. Nil: nothing is logged.
+	Log *slog.Logger
+	// Budget divides the memory; the default assumes a container without a limit.
+	Budget Budget
+	// Stall is how long a client may send nothing before it is given up (30 s).
+	Stall time.Duration
+	// Time is how long a request without a deadline may take (5 min).
+	Time time.Duration
+	// Hold is how long a render in this process keeps others waiting (10 s).
+	Hold time.Duration
+	// MaxMessage is how many bytes a gRPC message may have (100 MiB).
+	MaxMessage int
+	// KeepAlive is how often a client may ask whether the connection lives (10 s).
+	KeepAlive time.Duration
+}
+
+// Server answers Argo CD.
+type Server struct {
+	protocol.UnimplementedConfigManagementPluginServiceServer
+	options   Options
+	budget    Budget
+	streams   *semaphore.Weighted
+	trees     *trees
+	generator generate.Generator
+	metrics   *metrics
+}
+
+const (
+	// maxDocuments is how many YAML documents a render in this process may read: kustomize takes a second for so many.
+	maxDocuments = 2000
+)
+
+// New makes a server. It loads what every render needs, so it takes some milliseconds.
+func New(options Options) *Server {
+	options = options.orDefaults()
+	cores := runtime.GOMAXPROCS(0)
+	s := &Server{options: options, budget: options.Budget, streams: semaphore.NewWeighted(options.Budget.Streams)}
+	kept := store.New(s.budget.Store)
+	queue := generate.NewQueue(cores)
+	s.trees = &trees{
+		store: kept, queue: queue, busy: map[string]chan struct{}{},
+		limits: archive.Limits{Kept: s.budget.Tree, File: render.DefaultLimits().FileBytes + 1},
+	}
+	inProcess := &generate.Limited{
+		Next: generate.Runner{
+			Renderer: render.New(false), From: generate.FromRender,
+			Limits: generate.Limits{Documents: maxDocuments, Schema: true},
+		},
+		Queue: queue, Hold: options.Hold,
+	}
+	inChild := &generate.Limited{
+		Next: generate.Runner{
+			Renderer: render.Child{Memory: uint64(s.budget.Child), Time: options.Time}, From: generate.FromChild,
+		},
+		Queue: generate.NewQueue(s.budget.Children),
+	}
+	s.generator = generate.NewShared(generate.Cached{
+		Next:  generate.Escalating{InProcess: inProcess, InChild: inChild, MaxOverdue: int64(cores)},
+		Store: kept,
+	})
+	s.metrics = newMetrics(s, inProcess, inChild)
+	return s
+}
+
+func (o Options) orDefaults() Options {
+	if o.Budget == (Budget{}) {
+		o.Budget = Divide(0)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	o.Stall = orDefault(o.Stall, 30*time.Second)
+	o.Time = orDefault(o.Time, 5*time.Minute)
+	o.Hold = orDefault(o.Hold, 10*time.Second)
+	o.MaxMessage = orDefault(o.MaxMessage, 100<<20)
+	o.KeepAlive = orDefault(o.KeepAlive, 10*time.Second)
+	return o
+}
+
+func orDefault[T int | time.Duration](value, otherwise T) T {
+	if value == 0 {
+		return otherwise
+	}
+	return value
+}
+
+// GRPC returns a gRPC server that has the service. The limits are those of Argo CD's own server.
+func (s *Server) GRPC() *grpc.Server {
+	server := grpc.NewServer(
+		grpc.MaxRecvMsgSize(s.options.MaxMessage),
+		grpc.MaxSendMsgSize(s.options.MaxMessage),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: s.options.KeepAlive}),
+	)
+	protocol.RegisterConfigManagementPluginServiceServer(server, s)
+	return server
+}

@@ -1,0 +1,135 @@
+// Package generate makes manifests from a tree in memory, and makes them once for everyone who asks for the same.
+//
+// A Generator of one method does it; what is shared, queued, isolated or counted is a decorator around it. Manifests that
+// were handed out are never changed, and errors are never remembered. It knows nothing of Argo CD's protocol.
+package generate
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/tidegate/tidegate/plugin"
+	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
+	"github.com/tidegate/tidegate/plugin/manifest"
+	"github.com/tidegate/tidegate/plugin/render"
+)
+
+// Generator makes manifests.
+type Generator interface {
+	Generate(ctx context.Context, request Request) (Result, error)
+}
+
+// Request says what to make manifests of.
+type Request struct {
+	Tree *archive.Tree
+	// Place is where the tree lies in its repository; "." where it is all of it.
+	Place string
+	// Dir is the folder of the kustomization in the repository.
+	Dir      string
+	App      string
+	Settings plugin.Settings
+	// Tenant is who takes turns with other tenants where there is a queue.
+	Tenant string
+}
+
+// key is everything but the tree that the manifests depend on.
+func (r Request) key() (archive.Hash, error) {
+	text, err := json.Marshal(struct {
+		Place, Dir, App string
+		Settings        plugin.Settings
+	}{r.Place, r.Dir, r.App, r.Settings})
+	return sha256.Sum256(text), err
+}
+
+// Manifests are what a request comes to. They are shared: nobody may change them.
+type Manifests struct {
+	// Documents are the objects, each as JSON, in the order in which they were rendered.
+	Documents []string
+	// Warnings are one line each.
+	Warnings []string
+	// reads are what the tree was asked for, and what was there.
+	reads []observation
+}
+
+// Source says where manifests come from.
+type Source string
+
+// The sources, from the cheapest to the dearest.
+const (
+	FromCache  Source = "cache"  // an earlier render read the same
+	FromFlight Source = "flight" // the same was being rendered
+	FromRender Source = "render"
+	FromChild  Source = "child" // rendered in a process of its own
+)
+
+// Result is an answer.
+type Result struct {
+	*Manifests
+	From Source
+}
+
+// Runner renders, each time.
+type Runner struct {
+	Renderer render.Renderer
+	From     Source
+	// Limits are what a render may read before it is stopped with ErrTooMuch. Zero fields do not limit.
+	Limits Limits
+}
+
+// Generate renders the request's tree, and notes what was read.
+func (r Runner) Generate(ctx context.Context, request Request) (result Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			result, err = Result{}, &PanicError{Dir: request.Dir, Value: p, Stack: debug.Stack()}
+		}
+	}()
+	guard := &guarded{ctx: ctx, tree: request.Tree, limits: r.Limits}
+	recorder := &recorder{tree: guard, at: request.Tree.At, seen: map[string]int{}}
+	rendered, err := plugin.Run(ctx, r.Renderer, plugin.Request{
+		Tree: render.Mount(recorder, request.Place), Dir: request.Dir, App: request.App, Settings: request.Settings,
+	})
+	switch {
+	case guard.err != nil:
+		return Result{}, guard.err // whatever became of it on its way through kustomize
+	case err != nil:
+		return Result{}, err
+	}
+	documents, err := encode(rendered.Objects)
+	if err != nil {
+		return Result{}, err
+	}
+	warnings := rendered.Warnings
+	if rendered.Plan != nil {
+		for _, finding := range rendered.Plan.Findings {
+			warnings = append(warnings, finding.Message+" ("+finding.Rule+")")
+		}
+	}
+	return Result{&Manifests{Documents: documents, Warnings: warnings, reads: recorder.reads}, r.From}, nil
+}
+
+// encode writes each object as JSON, as Argo CD's own plugin server does with what a command prints.
+func encode(objects []manifest.Object) ([]string, error) {
+	documents := make([]string, 0, len(objects))
+	for _, object := range objects {
+		text, err := json.Marshal(object)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", object.ID(), err)
+		}
+		documents = append(documents, string(text))
+	}
+	return documents, nil
+}
+
+// PanicError is a mistake in the program that one request has met.
+type PanicError struct {
+	Dir   string
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("%s: rendering failed, which is a fault of Tidegate's and not of the files: %v", e.Dir, e.Value)
+}

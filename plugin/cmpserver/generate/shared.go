@@ -1,0 +1,100 @@
+package generate
+
+import (
+	"context"
+	"runtime/debug"
+	"sync"
+
+	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
+)
+
+// Shared makes one request of simultaneous equal ones.
+type Shared struct {
+	next    Generator
+	mutex   sync.Mutex
+	flights map[flightKey]*flight
+}
+
+// NewShared shares what next is asked.
+func NewShared(next Generator) *Shared {
+	return &Shared{next: next, flights: map[flightKey]*flight{}}
+}
+
+type flightKey struct{ request, tree archive.Hash }
+
+// flight is a request that is being answered. It ends early when nobody waits for it any more.
+type flight struct {
+	waiting int
+	cancel  context.CancelFunc
+	done    chan struct{}
+	result  Result
+	err     error
+}
+
+// Generate joins an equal request or makes one. It returns when the answer is there or the context ends.
+func (s *Shared) Generate(ctx context.Context, request Request) (Result, error) {
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
+	hash, err := request.key()
+	if err != nil {
+		return Result{}, err
+	}
+	key := flightKey{hash, request.Tree.Hash()}
+	f, joined := s.join(ctx, key, request)
+	select {
+	case <-f.done:
+		if joined && f.err == nil {
+			return Result{f.result.Manifests, FromFlight}, nil
+		}
+		return f.result, f.err
+	case <-ctx.Done():
+		s.leave(key, f)
+		return Result{}, ctx.Err()
+	}
+}
+
+func (s *Shared) join(ctx context.Context, key flightKey, request Request) (f *flight, joined bool) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if f := s.flights[key]; f != nil {
+		f.waiting++
+		return f, true
+	}
+	// The flight outlives the request that made it if others have joined.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	f = &flight{waiting: 1, cancel: cancel, done: make(chan struct{})}
+	s.flights[key] = f
+	go s.fly(ctx, key, f, request)
+	return f, false
+}
+
+func (s *Shared) fly(ctx context.Context, key flightKey, f *flight, request Request) {
+	defer func() {
+		if p := recover(); p != nil {
+			f.result, f.err = Result{}, &PanicError{Dir: request.Dir, Value: p, Stack: debug.Stack()}
+		}
+		s.mutex.Lock()
+		s.remove(key, f)
+		s.mutex.Unlock()
+		f.cancel()
+		close(f.done)
+	}()
+	f.result, f.err = s.next.Generate(ctx, request)
+}
+
+// leave gives a flight up that nobody waits for any more. Who asks for the same now gets a new one.
+func (s *Shared) leave(key flightKey, f *flight) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if f.waiting--; f.waiting == 0 {
+		f.cancel()
+		s.remove(key, f)
+	}
+}
+
+func (s *Shared) remove(key flightKey, f *flight) {
+	if s.flights[key] == f {
+		delete(s.flights, key)
+	}
+}

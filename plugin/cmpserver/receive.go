@@ -1,0 +1,183 @@
+package cmpserver
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
+	"github.com/tidegate/tidegate/plugin/cmpserver/protocol"
+)
+
+// stream is what the three streaming calls have in common.
+type stream interface {
+	Context() context.Context
+	RecvMsg(message any) error
+}
+
+// received is a stream that has been received to its end; after an error, as far as it is known.
+type received struct {
+	*protocol.ManifestRequestMetadata
+	// archive is nil where the stream was only to be received, and where its tree is known.
+	archive []byte
+	tree    *archive.Tree
+	// free gives back the memory that was set aside for the archive.
+	free func()
+}
+
+// receiver receives one stream.
+type receiver struct {
+	server  *Server
+	stream  stream
+	message protocol.AppStreamRequest
+	hash    hash.Hash
+	size    int64
+	// progress counts messages, and waiting is set while it is not the client that is waited for: for whoever watches
+	// that the client does not stall.
+	progress atomic.Int64
+	waiting  atomic.Bool
+}
+
+// receive receives a stream to its end, whatever is wrong with it: Argo CD's client shows nothing but "EOF" if it is
+// answered before it has sent everything. The archive is kept if want says so and its tree is not known yet. Only a
+// client that sends nothing for a while is not waited for.
+func (s *Server) receive(ctx context.Context, in stream, want bool) (*received, error) {
+	r := &receiver{server: s, stream: in, hash: sha256.New()}
+	type outcome struct {
+		*received
+		error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		request, err := r.run(ctx, want)
+		done <- outcome{request, err}
+	}()
+	watch := time.NewTicker(s.options.Stall)
+	defer watch.Stop()
+	for last := int64(-1); ; {
+		select {
+		case o := <-done:
+			return o.received, o.error
+		case <-watch.C:
+			now := r.progress.Load()
+			if now == last && !r.waiting.Load() {
+				return &received{}, &refusal{reason: "stalled", text: fmt.Sprintf("Argo CD sent nothing for %v", s.options.Stall)}
+			}
+			last = now
+		}
+	}
+}
+
+func (r *receiver) run(ctx context.Context, want bool) (*received, error) {
+	metadata, err := r.metadata()
+	request := &received{ManifestRequestMetadata: metadata, free: func() {}}
+	var keep *bytes.Buffer
+	switch {
+	case err != nil || !want:
+	case metadata.Size > r.server.budget.Streams:
+		err = r.tooLarge(metadata.Size)
+	default:
+		if request.tree = r.server.trees.byChecksum(metadata.Checksum); request.tree != nil {
+			break
+		}
+		if request.free, err = r.reserve(ctx, metadata.Size); err != nil {
+			break
+		}
+		keep = bytes.NewBuffer(make([]byte, 0, metadata.Size))
+	}
+	err = r.body(err, keep)
+	if err == nil {
+		err = r.verify(metadata)
+	}
+	if err != nil {
+		request.free()
+		return &received{ManifestRequestMetadata: metadata}, err
+	}
+	if keep != nil {
+		request.archive = keep.Bytes()
+	}
+	return request, nil
+}
+
+func (r *receiver) tooLarge(size int64) error {
+	return &refusal{reason: "too large", text: fmt.Sprintf("Argo CD sent %d MiB, more than the %d MiB that this container has "+
+		"for it; leave out .git (reposerver.plugin.tar.exclusions), name in the Application's annotation "+
+		"argocd.argoproj.io/manifest-generate-paths what it needs, or give the container more memory",
+		size>>20, r.server.budget.Streams>>20)}
+}
+
+// metadata receives the first message.
+func (r *receiver) metadata() (*protocol.ManifestRequestMetadata, error) {
+	switch err := r.next(); {
+	case errors.Is(err, io.EOF):
+		return nil, &refusal{reason: "protocol", text: "Argo CD sent nothing"}
+	case err != nil:
+		return nil, err
+	}
+	metadata := r.message.GetMetadata()
+	switch {
+	case metadata == nil:
+		return nil, &refusal{reason: "protocol", text: "Argo CD sent an archive without saying what it is"}
+	case metadata.Size < 0:
+		return nil, &refusal{reason: "protocol", text: "Argo CD announced an archive of a negative size"}
+	}
+	return metadata, nil
+}
+
+// body receives the archive. After an error it goes on receiving and keeps nothing.
+func (r *receiver) body(failed error, keep *bytes.Buffer) error {
+	for {
+		err := r.next()
+		if errors.Is(err, io.EOF) {
+			return failed
+		}
+		if err != nil {
+			return errors.Join(failed, err)
+		}
+		file := r.message.GetFile()
+		if file == nil && failed == nil {
+			failed = &refusal{reason: "protocol", text: "Argo CD sent something else in the middle of an archive"}
+		}
+		chunk := file.GetChunk()
+		r.hash.Write(chunk)
+		r.size += int64(len(chunk))
+		r.server.metrics.received(len(chunk))
+		if keep != nil && failed == nil && keep.Len()+len(chunk) <= keep.Cap() {
+			keep.Write(chunk)
+		}
+	}
+}
+
+// verify compares what has come with what was announced. Only then the checksum means anything.
+func (r *receiver) verify(metadata *protocol.ManifestRequestMetadata) error {
+	if r.size != metadata.Size {
+		return &refusal{reason: "size", text: fmt.Sprintf("Argo CD announced %d bytes and sent %d", metadata.Size, r.size)}
+	}
+	if hex.EncodeToString(r.hash.Sum(nil)) != metadata.Checksum {
+		return &refusal{reason: "checksum", text: "what has come is not what Argo CD announced: the checksum differs"}
+	}
+	return nil
+}
+
+func (r *receiver) next() error {
+	r.progress.Add(1)
+	return r.stream.RecvMsg(&r.message)
+}
+
+// reserve sets memory aside for an archive, and waits for it in turn.
+func (r *receiver) reserve(ctx context.Context, size int64) (free func(), err error) {
+	r.waiting.Store(true)
+	defer r.waiting.Store(false)
+	if err := r.server.streams.Acquire(ctx, size); err != nil {
+		return nil, err
+	}
+	return sync.OnceFunc(func() { r.server.streams.Release(size) }), nil
+}

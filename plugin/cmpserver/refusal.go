@@ -1,0 +1,68 @@
+package cmpserver
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
+	"github.com/tidegate/tidegate/plugin/cmpserver/generate"
+)
+
+// refusal is an error of the request itself, before anything is rendered.
+type refusal struct{ reason, text string }
+
+func (r *refusal) Error() string { return r.text }
+
+// reason is one word or two for an error, for counting.
+func reason(err error) string {
+	var own *refusal
+	var unpacking *archive.RefusedError
+	var panicked *generate.PanicError
+	switch {
+	case errors.As(err, &own):
+		return own.reason
+	case errors.As(err, &unpacking):
+		return unpacking.Reason
+	case errors.As(err, &panicked):
+		return "panic"
+	case errors.Is(err, context.DeadlineExceeded), status.Code(err) == codes.DeadlineExceeded:
+		return "deadline"
+	case errors.Is(err, context.Canceled), status.Code(err) == codes.Canceled:
+		return "client gone"
+	}
+	return "render"
+}
+
+// maxMessage is how many bytes of an error are sent: Argo CD shows it to people, and gRPC sends it as a header, of which
+// clients accept little.
+const maxMessage = 4 << 10
+
+// answer turns an error into what Argo CD shows. What is wrong with the input has the code that Argo CD's own server
+// answers with: Argo CD's clients try again after some of the others.
+func answer(err error, dir string) error {
+	text := err.Error()
+	code := codes.Unknown
+	switch reason(err) {
+	case "deadline":
+		code = codes.DeadlineExceeded
+		text = dir + ": rendering was stopped, it took longer than Argo CD waits for it; the Application controller's " +
+			"--repo-server-timeout-seconds (controller.repo.server.timeout.seconds) says how long that is"
+	case "client gone":
+		code = codes.Canceled
+	case "panic":
+		code = codes.Internal
+	}
+	if len(text) > maxMessage {
+		cut := maxMessage
+		for !utf8.RuneStart(text[cut]) {
+			cut--
+		}
+		text = text[:cut] + "…"
+	}
+	return status.Error(code, strings.ToValidUTF8(text, "\uFFFD"))
+}

@@ -1,0 +1,120 @@
+package cmpserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/tidegate/tidegate/plugin/cmpserver/protocol"
+)
+
+// Endpoints say where a server is found.
+type Endpoints struct {
+	// Socket is the path of the unix socket.
+	Socket string
+	// HTTP is the address of /healthz, /readyz and /metrics; empty: they are not served.
+	HTTP string
+	// Profile adds /debug/pprof/.
+	Profile bool
+	// Drain is how long to wait for requests that run when the context ends.
+	Drain time.Duration
+}
+
+// Serve serves until the context ends and what runs then is answered.
+func (s *Server) Serve(ctx context.Context, at Endpoints) error {
+	listener, err := Listen(at.Socket)
+	if err != nil {
+		return err
+	}
+	server := s.GRPC()
+	states := health.NewServer()
+	states.SetServingStatus(protocol.ConfigManagementPluginService_ServiceDesc.ServiceName, grpc_health_v1.HealthCheckResponse_SERVING)
+	grpc_health_v1.RegisterHealthServer(server, states)
+	var ready atomic.Bool
+	ready.Store(true)
+	failed := make(chan error, 2)
+	if at.HTTP != "" {
+		web, err := net.Listen("tcp", at.HTTP)
+		if err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		side := &http.Server{Handler: s.sideDoor(&ready, at.Profile), ReadHeaderTimeout: 10 * time.Second}
+		defer side.Close()
+		go func() {
+			if err := side.Serve(web); !errors.Is(err, http.ErrServerClosed) {
+				failed <- err
+			}
+		}()
+	}
+	go func() { failed <- server.Serve(listener) }()
+	s.options.Log.Info("serving", "socket", at.Socket, "http", at.HTTP, "store_mib", s.budget.Store>>20,
+		"streams_mib", s.budget.Streams>>20, "children", s.budget.Children, "child_mib", s.budget.Child>>20)
+	select {
+	case err := <-failed:
+		server.Stop()
+		return err
+	case <-ctx.Done():
+	}
+	ready.Store(false)
+	states.Shutdown()
+	s.options.Log.Info("asked to end", "drain", at.Drain)
+	drain(server, at.Drain)
+	return nil
+}
+
+// drain answers what runs and takes nothing new; what takes longer is cut off.
+func drain(server *grpc.Server, wait time.Duration) {
+	timer := time.AfterFunc(wait, server.Stop)
+	defer timer.Stop()
+	server.GracefulStop()
+}
+
+// sideDoor is what a kubelet and Prometheus ask for.
+func (s *Server) sideDoor(ready *atomic.Bool, profile bool) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if !ready.Load() {
+			http.Error(w, "draining", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	mux.Handle("GET /metrics", s.metrics.handler())
+	if profile {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
+	return mux
+}
+
+// Listen listens on a unix socket, in the place of one that a crashed predecessor has left. One that somebody listens
+// on, or a file that is no socket, is left alone.
+func Listen(path string) (net.Listener, error) {
+	switch info, err := os.Lstat(path); {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		return nil, err
+	case info.Mode()&os.ModeSocket == 0:
+		return nil, fmt.Errorf("%s is in the way, and is no socket", path)
+	default:
+		if conn, err := net.Dial("unix", path); err == nil {
+			return nil, errors.Join(fmt.Errorf("another plugin server serves on %s", path), conn.Close())
+		}
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	return net.Listen("unix", path)
+}

@@ -1,0 +1,167 @@
+package cmpserver
+
+import (
+	"context"
+	"errors"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/tidegate/tidegate/plugin"
+	"github.com/tidegate/tidegate/plugin/cmpserver/generate"
+	"github.com/tidegate/tidegate/plugin/cmpserver/protocol"
+)
+
+// grace is how much sooner than Argo CD we give up, so that the answer still reaches it (argo-cd cmpserver/plugin,
+// cmpTimeoutBuffer).
+const grace = 100 * time.Millisecond
+
+// deadline is the request's context with that grace.
+func (s *Server) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	end := time.Now().Add(s.options.Time)
+	if d, ok := ctx.Deadline(); ok {
+		end = d.Add(-grace)
+	}
+	return context.WithDeadline(ctx, end)
+}
+
+// GenerateManifest answers with the manifests of an Application.
+func (s *Server) GenerateManifest(in protocol.ConfigManagementPluginService_GenerateManifestServer) error {
+	start := time.Now()
+	ctx, cancel := s.deadline(in.Context())
+	defer cancel()
+	request, err := s.receive(ctx, in, true)
+	var result generate.Result
+	if err == nil {
+		defer request.free()
+		result, err = s.manifests(ctx, request)
+	}
+	s.report(request, result, err, time.Since(start))
+	if err != nil {
+		return answer(err, request.GetAppRelPath())
+	}
+	return in.SendAndClose(&protocol.ManifestResponse{Manifests: result.Documents})
+}
+
+// manifests makes the manifests of what has been received.
+func (s *Server) manifests(ctx context.Context, request *received) (result generate.Result, err error) {
+	environment, variables := s.environment(request.GetEnv())
+	settings, warnings, err := s.options.Settings(environment)
+	if err != nil {
+		return result, err
+	}
+	for _, warning := range warnings {
+		s.options.Log.Warn(warning, "application", variables["ARGOCD_APP_NAME"])
+	}
+	tenant := variables["ARGOCD_APP_SOURCE_REPO_URL"]
+	tree := request.tree
+	if tree == nil {
+		if tree, err = s.trees.unpack(ctx, request.Checksum, request.archive, tenant); err != nil {
+			return result, err
+		}
+		request.archive = nil
+		request.free()
+	}
+	dir, err := folder(request.AppRelPath)
+	if err != nil {
+		return result, err
+	}
+	dir = tree.Resolve(dir)
+	place := plugin.Place(dir, variables["ARGOCD_APP_SOURCE_PATH"])
+	return s.generator.Generate(ctx, generate.Request{
+		Tree: tree, Place: place, Dir: path.Join(place, dir), App: variables["ARGOCD_APP_NAME"], Settings: settings, Tenant: tenant,
+	})
+}
+
+// folder checks the Application's folder in what was sent.
+func folder(name string) (string, error) {
+	clean := path.Clean(name)
+	if path.IsAbs(name) || clean == ".." || strings.HasPrefix(clean, "../") {
+		return "", &refusal{reason: "path", text: "the Application's path " + name + " leads out of what Argo CD sent"}
+	}
+	return clean, nil
+}
+
+// environment puts a request's variables over the sidecar's own, as a command of Argo CD's own server would see them:
+// without those that are empty, the last of each name.
+func (s *Server) environment(entries []*protocol.EnvEntry) (list []string, variables map[string]string) {
+	variables = map[string]string{}
+	for _, variable := range s.options.Environment {
+		name, value, _ := strings.Cut(variable, "=")
+		variables[name] = value
+	}
+	for _, e := range entries {
+		if e.GetName() != "" && e.GetValue() != "" {
+			variables[e.Name] = e.Value
+		}
+	}
+	for name, value := range variables {
+		list = append(list, name+"="+value)
+	}
+	slices.Sort(list)
+	return list, variables
+}
+
+// report logs and counts a request.
+func (s *Server) report(request *received, result generate.Result, err error, took time.Duration) {
+	name := ""
+	for _, e := range request.GetEnv() {
+		if e.GetName() == "ARGOCD_APP_NAME" {
+			name = e.GetValue()
+		}
+	}
+	log := s.options.Log.With("application", name, "path", request.GetAppRelPath(), "took", took)
+	if err != nil {
+		s.metrics.refused(reason(err))
+		log.Error(err.Error(), "reason", reason(err))
+		var panicked *generate.PanicError
+		if errors.As(err, &panicked) {
+			log.Error("panic", "stack", string(panicked.Stack))
+		}
+		return
+	}
+	s.metrics.generated(result.From, took)
+	if result.From == generate.FromRender || result.From == generate.FromChild {
+		for _, warning := range result.Warnings {
+			log.Warn(warning)
+		}
+	}
+	log.Info("rendered", "from", result.From, "manifests", len(result.Documents))
+}
+
+// CheckPluginConfiguration tells what Argo CD needs to know before it sends anything.
+func (s *Server) CheckPluginConfiguration(context.Context, *emptypb.Empty) (*protocol.CheckPluginConfigurationResponse, error) {
+	return &protocol.CheckPluginConfigurationResponse{IsDiscoveryConfigured: s.options.Config.Spec.Discover.defined()}, nil
+}
+
+// GetParametersAnnouncement tells the parameters of plugin.yaml. The files that come with the question are not needed.
+func (s *Server) GetParametersAnnouncement(in protocol.ConfigManagementPluginService_GetParametersAnnouncementServer) error {
+	ctx, cancel := s.deadline(in.Context())
+	defer cancel()
+	if request, err := s.receive(ctx, in, false); err != nil {
+		s.metrics.refused(reason(err))
+		return answer(err, request.GetAppRelPath())
+	}
+	return in.SendAndClose(&protocol.ParametersAnnouncementResponse{ParameterAnnouncements: s.options.Config.announcements()})
+}
+
+// MatchRepository tells whether the discovery rule of plugin.yaml finds something.
+func (s *Server) MatchRepository(in protocol.ConfigManagementPluginService_MatchRepositoryServer) error {
+	ctx, cancel := s.deadline(in.Context())
+	defer cancel()
+	discover := s.options.Config.Spec.Discover
+	request, err := s.receive(ctx, in, discover.defined())
+	found := false
+	if err == nil && discover.defined() {
+		defer request.free()
+		found, err = s.matches(ctx, request, discover)
+	}
+	if err != nil {
+		s.metrics.refused(reason(err))
+		return answer(err, request.GetAppRelPath())
+	}
+	return in.SendAndClose(&protocol.RepositoryResponse{IsSupported: found, IsDiscoveryEnabled: discover.defined()})
+}
