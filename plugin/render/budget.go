@@ -19,6 +19,8 @@ type Limits struct {
 	Depth int
 	// Documents is how many YAML documents one file may hold.
 	Documents int
+	// Output is how many bytes of JSON a child process may answer with: this process has to hold them.
+	Output int
 
 	// What follows is what a render may use in this process. Beyond it a child process renders, which can be stopped.
 
@@ -38,7 +40,7 @@ type Limits struct {
 // DefaultLimits are far above what public repositories need, and low enough for a container of 256 MiB.
 func DefaultLimits() Limits {
 	return Limits{
-		FileBytes: 16 << 20, TotalBytes: 64 << 20, Builds: 1000, Nodes: 100_000, Depth: 250, Documents: 20_000,
+		FileBytes: 16 << 20, TotalBytes: 64 << 20, Builds: 1000, Nodes: 100_000, Depth: 250, Documents: 20_000, Output: 64 << 20,
 		Lookups: 20_000, Bytes: 16 << 20, Objects: 2000, Changes: 200_000, Copies: 8,
 	}
 }
@@ -50,6 +52,7 @@ func (l Limits) orDefaults() Limits {
 	l.Builds = orDefault(l.Builds, d.Builds)
 	l.Nodes = orDefault(l.Nodes, d.Nodes)
 	l.Documents = orDefault(l.Documents, d.Documents)
+	l.Output = orDefault(l.Output, d.Output)
 	l.Lookups = orDefault(l.Lookups, d.Lookups)
 	l.Depth = orDefault(l.Depth, d.Depth)
 	l.Bytes = orDefault(l.Bytes, d.Bytes)
@@ -126,11 +129,17 @@ func (b *budget) content(name string, content []byte) error {
 	if n := bytes.Count(content, []byte("\n---")); n > b.limits.Documents {
 		return fmt.Errorf("%s holds %d YAML documents, more than the %d that a file may hold", name, n, b.limits.Documents)
 	}
-	// What is made for kustomize's own transformers holds patches as text, however it is written.
+	if err := b.shape(content); err != nil {
+		return fmt.Errorf("%s:%w", name, err)
+	}
+	return nil
+}
+
+// shape refuses what no parser survives. What is made for kustomize's own transformers holds patches as text, however it
+// is written.
+func (b *budget) shape(content []byte) error {
 	if mustCheck(content, b.limits.Depth) || bytes.Contains(content, []byte("builtin")) {
-		if err := checkShape(content, b.limits.Nodes, b.limits.Depth); err != nil {
-			return fmt.Errorf("%s:%w", name, err)
-		}
+		return checkShape(content, b.limits.Nodes, b.limits.Depth)
 	}
 	return nil
 }

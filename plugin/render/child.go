@@ -22,8 +22,6 @@ const (
 	defaultChildMemory = 1 << 30
 	// defaultChildTime is how long a child may run.
 	defaultChildTime = 30 * time.Second
-	// maxOutcome is how many bytes of JSON a child may answer with: this process has to hold them.
-	maxOutcome = 64 << 20
 )
 
 // Child renders in a process of its own, a copy of this executable, that sees no file but those it asks for over a pipe,
@@ -108,7 +106,7 @@ func (c Child) Render(ctx context.Context, request Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := command.Start(); err != nil {
+	if err := command.Start(); err != nil && ctx.Err() == nil {
 		return nil, fmt.Errorf("starting a process to render %s: %w", request.Dir, err)
 	}
 	memory := c.Memory

@@ -40,8 +40,8 @@ func ServeChild() int {
 		out.Namespace, out.Warnings, out.Files = result.Namespace, result.Warnings, result.Files
 		out.JSON, err = json.Marshal(result.Objects)
 	}
-	if len(out.JSON) > maxOutcome {
-		out.JSON, err = nil, fmt.Errorf("%s: it renders to more than %d MiB", o.Dir, maxOutcome>>20)
+	if limit := o.Limits.orDefaults().Output; len(out.JSON) > limit {
+		out.JSON, err = nil, fmt.Errorf("%s: it renders to more than %d bytes", o.Dir, limit)
 	}
 	if err != nil {
 		out.Err = err.Error()

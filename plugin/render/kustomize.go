@@ -42,12 +42,14 @@ func NewInProcess(lazySchema bool) InProcess {
 func Lockdown() (stderr *os.File) {
 	http.DefaultTransport = offline{}
 	log.SetOutput(io.Discard)
-	stderr = os.Stderr
 	if null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
 		os.Stderr = null
 	}
-	return stderr
+	return realStderr
 }
+
+// realStderr is kept because a file that nobody holds is closed: the runtime writes its last words there.
+var realStderr = os.Stderr
 
 // offline is an HTTP transport that reaches nothing.
 type offline struct{}

@@ -2,6 +2,8 @@ package render
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -11,10 +13,11 @@ import (
 func (f *fileSystem) measure(k *kustomization) error {
 	copies := 0
 	for _, text := range k.inline() {
-		if err := f.budget.content(k.file, text); err != nil {
-			return err
+		if err := f.budget.shape([]byte(text.path)); err != nil {
+			_, reason, _ := strings.Cut(err.Error(), ": ")
+			return fmt.Errorf("%s: in the text that begins here, %s", k.at(text.field, text.path), reason)
 		}
-		copies += copiesIn(text)
+		copies += copiesIn([]byte(text.path))
 	}
 	for _, p := range append(k.Patches, k.PatchesJson6902...) {
 		if file, err := f.peek(k.dir, p.Path); p.Path != "" && err == nil {
@@ -26,20 +29,26 @@ func (f *fileSystem) measure(k *kustomization) error {
 	return f.budget.use(k.file, len(k.ConfigMapGenerator)+len(k.SecretGenerator), changes, copies)
 }
 
-// inline lists the YAML texts in a kustomization.
-func (k *kustomization) inline() [][]byte {
-	var texts [][]byte
-	for _, p := range append(k.Patches, k.PatchesJson6902...) {
-		texts = append(texts, []byte(p.Patch))
-	}
-	for _, p := range k.PatchesStrategicMerge {
-		texts = append(texts, []byte(p))
-	}
-	for _, field := range [][]string{k.Generators, k.Transformers, k.Validators} {
-		for _, text := range field {
-			texts = append(texts, []byte(text))
+// inline lists the YAML texts in a kustomization, in the places of paths.
+func (k *kustomization) inline() []reference {
+	var texts []reference
+	add := func(field string, list ...string) {
+		for _, text := range list {
+			texts = append(texts, reference{field: field, path: text, role: asPatch})
 		}
 	}
+	for _, p := range k.Patches {
+		add("patches", p.Patch)
+	}
+	for _, p := range k.PatchesJson6902 {
+		add("patchesJson6902", p.Patch)
+	}
+	for _, p := range k.PatchesStrategicMerge {
+		add("patchesStrategicMerge", string(p))
+	}
+	add("generators", k.Generators...)
+	add("transformers", k.Transformers...)
+	add("validators", k.Validators...)
 	return texts
 }
 

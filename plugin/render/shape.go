@@ -60,6 +60,13 @@ func begins(before byte) bool {
 // checkShape refuses a file that is nested too deeply or that its aliases blow up. A file that is no YAML passes:
 // kustomize says so if it matters.
 func checkShape(content []byte, nodes, depth int) error {
+	return checkTexts(content, nodes, depth, 0)
+}
+
+// maxTexts is how many texts may stand one in the other: a transformer in a kustomization holds a patch.
+const maxTexts = 3
+
+func checkTexts(content []byte, nodes, depth, texts int) error {
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	for {
 		var document yaml.Node
@@ -69,8 +76,10 @@ func checkShape(content []byte, nodes, depth int) error {
 			}
 			return nil
 		}
-		s := shape{nodes: nodes, depth: depth, seen: map[*yaml.Node]size{}}
-		s.count(&document, 0)
+		s := shape{nodes: nodes, depth: depth, texts: texts, seen: map[*yaml.Node]size{}}
+		if len(document.Content) == 1 && document.Content[0].Kind != yaml.ScalarNode {
+			s.count(&document, 0)
+		}
 		if s.err != nil {
 			return s.err
 		}
@@ -80,6 +89,7 @@ func checkShape(content []byte, nodes, depth int) error {
 // shape counts the nodes that aliases add; what several aliases name counts for each but is walked once.
 type shape struct {
 	nodes, depth int
+	texts        int // how many texts this one stands in
 	seen         map[*yaml.Node]size
 	err          error
 }
@@ -117,10 +127,10 @@ func (s *shape) count(node *yaml.Node, depth int) size {
 
 // text looks into a scalar, which kustomize may read as YAML again: a patch, or what a replacement points into.
 func (s *shape) text(node *yaml.Node) {
-	if node.Kind != yaml.ScalarNode || len(node.Value) < 16 || !mustCheck([]byte(node.Value), s.depth) {
+	if node.Kind != yaml.ScalarNode || s.texts == maxTexts || len(node.Value) < 16 || !mustCheck([]byte(node.Value), s.depth) {
 		return
 	}
-	if err := checkShape([]byte(node.Value), s.nodes, s.depth); err != nil {
+	if err := checkTexts([]byte(node.Value), s.nodes, s.depth, s.texts+1); err != nil {
 		_, reason, _ := strings.Cut(err.Error(), ": ")
 		s.fail("%d: in the text that begins here, %s", node.Line, reason)
 	}

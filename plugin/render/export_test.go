@@ -1,0 +1,6 @@
+package render
+
+// NewEscalating is New with a child of the test's choice.
+func NewEscalating(then Renderer) Renderer {
+	return escalating{first: NewInProcess(false), then: then}
+}
