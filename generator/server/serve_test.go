@@ -72,21 +72,7 @@ func TestAClientThatDoesNotReadDoesNotKeepItsAnswer(t *testing.T) {
 		return &generator.Answer{Sets: []params.Set{{Name: large}}}, nil
 	})})
 	s.dial(t, head(2)+"{}")
-	s.awaitLog(t, `msg="client gone"`)
-}
-
-// awaitLog waits for a line; the test's own time limit ends it.
-func (s *running) awaitLog(t *testing.T, want string) string {
-	t.Helper()
-	for {
-		if logged := s.logged.String(); strings.Contains(logged, want) {
-			return logged
-		}
-		if t.Context().Err() != nil {
-			t.Fatal(t.Context().Err())
-		}
-		time.Sleep(time.Millisecond)
-	}
+	s.logged.await(`msg="client gone"`)
 }
 
 func TestNobodyWorksForAClientThatHasLeft(t *testing.T) {
@@ -101,7 +87,7 @@ func TestNobodyWorksForAClientThatHasLeft(t *testing.T) {
 	if err := conn.Close(); err != nil {
 		t.Fatal(err)
 	}
-	logged := s.awaitLog(t, `msg="client gone"`)
+	logged := s.logged.await(`msg="client gone"`)
 	if !strings.Contains(logged, "status=499") || !strings.Contains(logged, "the client left before the answer was ready") {
 		t.Error(logged)
 	}
@@ -126,7 +112,7 @@ func TestAnswersInFlightAreFinishedAtTheEnd(t *testing.T) {
 	conn := s.dial(t, head(2)+"{}")
 	<-asked
 	s.stop()
-	s.awaitLog(t, `msg="shutting down"`)
+	s.logged.await(`msg="shutting down"`)
 	close(goOn)
 	response, body := awaited(t, conn)
 	if response.StatusCode != 200 || response.ContentLength != int64(len(body)) || !strings.Contains(body, "payments-api-staging") {
@@ -154,13 +140,15 @@ func TestAnAnswerThatNeverComesDoesNotHoldUpTheEnd(t *testing.T) {
 func TestWhoHasNotHeardOfTheEndIsStillAnswered(t *testing.T) {
 	s := start(t, Options{Limits: Limits{Drain: time.Hour}})
 	s.stop()
-	s.awaitLog(t, `msg="shutting down"`)
+	s.logged.await(`msg="shutting down"`)
 	response, body := s.ask(t, http.MethodGet, "/readyz", "", nil)
 	wantMessage(t, response, body, 503, "shutting down")
 	if response, body := s.ask(t, http.MethodPost, Path, "{}", nil); response.StatusCode != 200 {
 		t.Errorf("%s %s", response.Status, body)
 	}
-	s.cut()
+	if err := s.cut(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestReadyOnceEverythingWasRead(t *testing.T) {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,6 +42,8 @@ type running struct {
 	logged  *buffer
 	stop    context.CancelFunc
 	ended   chan error
+	// cut closes the listener.
+	cut func() error
 }
 
 // start serves until the test ends.
@@ -58,10 +59,10 @@ func start(t *testing.T, options Options) *running {
 	if options.Answerer == nil {
 		options.Answerer = answererFunc(one)
 	}
-	logged := &buffer{}
+	logged := newBuffer()
 	options.Log = slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	ctx, stop := context.WithCancel(context.Background())
-	s := &running{New(options), listener.Addr().String(), logged, stop, make(chan error, 1)}
+	s := &running{New(options), listener.Addr().String(), logged, stop, make(chan error, 1), listener.Close}
 	go func() { s.ended <- s.Serve(ctx, listener) }()
 	t.Cleanup(func() {
 		stop()
@@ -78,20 +79,34 @@ func (s *running) end() error {
 	return err
 }
 
+// buffer is a log that can be waited for.
 type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
+	written *sync.Cond
+	text    strings.Builder
 }
 
+func newBuffer() *buffer { return &buffer{written: sync.NewCond(&sync.Mutex{})} }
+
 func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.written.L.Lock()
+	defer b.written.L.Unlock()
+	defer b.written.Broadcast()
 	return b.text.Write(p)
 }
 
 func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.written.L.Lock()
+	defer b.written.L.Unlock()
+	return b.text.String()
+}
+
+// await waits until the log holds a text, and returns the log.
+func (b *buffer) await(text string) string {
+	b.written.L.Lock()
+	defer b.written.L.Unlock()
+	for !strings.Contains(b.text.String(), text) {
+		b.written.Wait()
+	}
 	return b.text.String()
 }
 
@@ -256,11 +271,11 @@ func TestWhatIsNotKnownIsNeverAShorterAnswer(t *testing.T) {
 }
 
 func TestAPanicIsAMessageAndTheServerLives(t *testing.T) {
-	s := start(t, Options{Answerer: answererFunc(func(_ context.Context, r generator.Request) (*generator.Answer, error) {
+	s := start(t, Options{Answerer: answererFunc(func(ctx context.Context, r generator.Request) (*generator.Answer, error) {
 		if r.ApplicationSet == "bad" {
 			panic("index out of range")
 		}
-		return one(nil, r) //nolint:staticcheck // the context is not used
+		return one(ctx, r)
 	})})
 	response, body := s.ask(t, http.MethodPost, Path, `{"applicationSetName":"bad"}`, nil)
 	wantMessage(t, response, body, 500, "the generator has failed: index out of range")
