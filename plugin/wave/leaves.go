@@ -10,7 +10,43 @@ func (p *planner) chooseLeaves() {
 			p.candidate(i, len(p.neededBy[i]) > 0)
 		}
 	}
+	p.joinLeaves()
 	p.pullOut()
+}
+
+// joinLeaves puts a workload that needs a leaf into the last wave with it, where that leaf could keep Argo CD waiting
+// without end (an Ingress that is never given an address): a sync that hangs is worse than one that ends before the
+// rollout has. A workload that something of an earlier wave needs stays, and the leaf is pulled out.
+func (p *planner) joinLeaves() {
+	for n, e := range p.edges {
+		from, to := &p.slots[e.From], &p.slots[e.To]
+		if p.inert[n] || e.Strength == Healthy || from.fixed() || from.leaf || p.set.Items[e.From].Pods == nil {
+			continue
+		}
+		if !to.leaf || to.tier.Name != leafTier || !to.waits || p.neededBeforeLeaves(e.From) {
+			continue
+		}
+		from.leaf = true
+		from.rule, from.text = "with-needed-leaf", "needs "+p.name(e.To)+", which nothing must wait for"
+		p.found(Warning, "with-needed-leaf", []int{e.From, e.To},
+			"%s needs %s (%s), which may never be %s: both are applied in the last wave, and the sync ends without waiting for %s",
+			p.name(e.From), p.name(e.To), e.Field, to.wait.Until, p.name(e.From))
+	}
+	for n, e := range p.edges {
+		if claim := &p.slots[e.To]; p.uses(e) && !p.inert[n] && claim.leaf && p.slots[e.From].rule == "with-needed-leaf" {
+			claim.rule, claim.text = "claim-with-consumer", "with "+p.name(e.From)+", whose pods may have to come first for it to be bound"
+		}
+	}
+}
+
+// neededBeforeLeaves says whether something that is no leaf needs the object in the sync phase.
+func (p *planner) neededBeforeLeaves(i int) bool {
+	for _, n := range p.neededBy[i] {
+		if from := &p.slots[p.edges[n].From]; !from.leaf && from.phase() <= syncPhase {
+			return true
+		}
+	}
+	return false
 }
 
 // candidate says whether an object would be leaf if nothing of an earlier wave needed it.

@@ -26,11 +26,11 @@ var noAddresses = simcluster.Environment{IngressAddress: simcluster.Never, LoadB
 // everybodyAnswers is a cluster where every address comes, sooner or later.
 var everybodyAnswers = simcluster.Environment{IngressAddress: 4, LoadBalancerAddress: 3}
 
-// onlyNamedGates is a cluster in which an Ingress or a load balancer gets its address only where the plan names it as a
+// onlyNamedGates is a cluster in which no Ingress gets an address, and a load balancer only where the plan names it as a
 // gate: nobody must wait for an address without having been told.
 func onlyNamedGates(plan *wave.Plan) simcluster.Environment {
 	named := addressGates(plan)
-	env := everybodyAnswers
+	env := simcluster.Environment{IngressAddress: simcluster.Never, LoadBalancerAddress: 3}
 	env.Addressless = func(key kube.ResourceKey) bool {
 		return !slices.Contains(named, manifest.ID{Group: key.Group, Kind: key.Kind, Namespace: key.Namespace, Name: key.Name})
 	}

@@ -55,7 +55,9 @@ func (g *generator) operator(group, image, resources string, kinds ...definition
 		g.inFrontOf(namespace, name, fields{"apiGroups": []any{group}, "apiVersions": []any{"*"}, "resources": []any{"*"}, "operations": []any{"CREATE", "UPDATE"}})
 	}
 	g.in["operator "+group] = []string{name}
-	g.in["namespace of "+group] = []string{namespace}
+	if binding == "ClusterRoleBinding" {
+		g.in["namespace of "+group] = []string{namespace}
+	}
 }
 
 // inFrontOf puts a webhook of the workload before what the rule matches.

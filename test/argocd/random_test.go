@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	seeds = flag.Uint64("seeds", 150, "how many random sets to sync")
+	seeds = flag.Uint64("seeds", 100, "how many random sets to sync")
 	seed  = flag.Uint64("seed", 0, "sync only this random set")
 )
 

@@ -13,7 +13,10 @@ func (c *Cluster) registerIssuer(key kube.ResourceKey, obj *unstructured.Unstruc
 		return
 	}
 	// The Secrets of a ClusterIssuer are in cert-manager's own namespace.
-	namespace := cmp.Or(key.Namespace, c.set.operators[key.Group].Namespace, "cert-manager")
+	namespace := cmp.Or(key.Namespace, "cert-manager")
+	if operator, brought := c.set.operators[key.Group]; brought && key.Namespace == "" && c.set.watches(operator, "") {
+		namespace = operator.Namespace
+	}
 	if name := str(obj.Object, "spec", "ca", "secretName"); name != "" && !c.present(core("Secret", namespace, name)) {
 		obj.Object["status"] = map[string]any{"conditions": conditions(condition("Ready", false, "ErrGetKeyPair", "secret "+name+" not found"))}
 		return
