@@ -25,6 +25,8 @@ type tree struct {
 	Name  string
 	Files map[string]string
 	Dir   string
+	// OnDisk says that Dir is a folder of this machine.
+	OnDisk bool
 }
 
 // stock is what kustomize itself makes of a tree.
@@ -141,7 +143,7 @@ func treesOf(test *ast.FuncDecl, functions map[string]*ast.FuncDecl) []tree {
 // unsafeHere leaves out what would make kustomize itself go to the network or run something.
 func unsafeHere(t tree) bool {
 	for _, content := range t.Files {
-		for _, mark := range []string{"http://", "https://", "git@", "github.com/", "file://", "helm", "container:", "exec:"} {
+		for _, mark := range []string{"http://", "https://", "git@", "ssh://", "github.com/", "file://", "helm", "container:", "exec:"} {
 			if strings.Contains(content, mark) && !strings.Contains(content, "$schema") {
 				return true
 			}
@@ -241,7 +243,10 @@ func stockBuild(t tree) (result stock) {
 			result = stock{Err: fmt.Sprint(p)}
 		}
 	}()
-	disk := filesys.MakeFsInMemory()
+	disk, at := filesys.MakeFsInMemory(), "/repository/"+t.Dir
+	if t.OnDisk {
+		disk, at = filesys.MakeFsOnDisk(), t.Dir
+	}
 	for name, content := range t.Files {
 		if err := disk.WriteFile("/repository/"+name, []byte(content)); err != nil {
 			return stock{Err: err.Error()}
@@ -249,7 +254,7 @@ func stockBuild(t tree) (result stock) {
 	}
 	options := krusty.MakeDefaultOptions()
 	options.Reorder = krusty.ReorderOptionUnspecified
-	resources, err := krusty.MakeKustomizer(options).Run(disk, "/repository/"+t.Dir)
+	resources, err := krusty.MakeKustomizer(options).Run(disk, at)
 	if err != nil {
 		return stock{Err: err.Error()}
 	}
