@@ -233,6 +233,15 @@ func TestTheFolderMayBeNamedInAnyWay(t *testing.T) {
 	}
 }
 
+func TestAPathThatCannotBeIsAnErrorAndNoCrash(t *testing.T) {
+	tree := files(map[string]string{"kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": configMap})
+	wantEqual(t, mustFail(t, tree, "/"), "/ is outside the repository")
+	wantEqual(t, mustFail(t, tree, "/a"), "/a is outside the repository")
+	long := strings.Repeat("a/", 1<<22) + "a"
+	tree = files(map[string]string{"kustomization.yaml": "resources:\n- " + long + "\n"})
+	wantEqual(t, mustFail(t, tree, "."), "kustomization.yaml:2: resources: "+long+": no such file or folder")
+}
+
 func TestASmallFileIsReadThroughLinks(t *testing.T) {
 	tree := files(map[string]string{"d/a": "x", "l": "-> d/a", "out": "-> ../x", "big": strings.Repeat("x", 2<<20)})
 	if content, err := render.ReadFile(tree, "l"); err != nil || string(content) != "x" {

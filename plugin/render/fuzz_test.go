@@ -65,6 +65,7 @@ func FuzzResolve(f *testing.F) {
 		f.Add(seed, "a")
 	}
 	f.Add("x=d\ny=x/../f", "x/../y")
+	f.Add("", "/./y")
 	f.Fuzz(func(t *testing.T, links, name string) {
 		tree := files(map[string]string{"f": "f", "d/f": "d/f"})
 		for line := range strings.Lines(links) {
@@ -87,7 +88,7 @@ type guarded struct {
 }
 
 func (g guarded) check(name string) {
-	if !fs.ValidPath(name) {
+	if name != path.Clean(name) || path.IsAbs(name) || name == ".." || strings.HasPrefix(name, "../") {
 		g.t.Errorf("asked for %q", name)
 	}
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {

@@ -63,7 +63,9 @@ func (p InProcess) Render(ctx context.Context, request Request) (*Result, error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	request.Dir = path.Clean(request.Dir)
+	if request.Dir = path.Clean(request.Dir); path.IsAbs(request.Dir) {
+		return nil, &outsideError{path: request.Dir}
+	}
 	files := newFileSystem(ctx, request, p.isolated, p.loadSchema)
 	objects, err := build(files, request.Dir)
 	if files.err != nil {

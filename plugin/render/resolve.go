@@ -6,10 +6,14 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"syscall"
 )
 
 // maxLinks is how many symbolic links one path may pass through, as in Linux (path_resolution(7)).
 const maxLinks = 40
+
+// maxPath is how long a path may be, as in Linux. Each folder of a path is resolved before what is in it.
+const maxPath = 4096
 
 // outsideError says that a path or a link leads out of the tree.
 type outsideError struct {
@@ -43,8 +47,11 @@ func (r *resolver) resolve(name string) (resolved string, dir bool, err error) {
 	if known, ok := r.dirs[name]; ok {
 		return known, true, nil
 	}
-	if name == ".." || strings.HasPrefix(name, "../") {
+	if name == ".." || strings.HasPrefix(name, "../") || path.IsAbs(name) {
 		return "", false, &outsideError{path: name}
+	}
+	if len(name) > maxPath {
+		return "", false, &fs.PathError{Op: "lstat", Path: name[:64] + "…", Err: syscall.ENAMETOOLONG}
 	}
 	at, base := ".", name
 	if parent := path.Dir(name); parent != "." {
