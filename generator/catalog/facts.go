@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/yaml"
 
@@ -89,7 +90,7 @@ func guessed(tree render.Tree, dir string) Facts {
 		var kustomization struct {
 			Namespace string `json:"namespace"`
 		}
-		if yaml.Unmarshal(content, &kustomization) == nil {
+		if yaml.Unmarshal(content, &kustomization) == nil && len(validation.IsDNS1123Label(kustomization.Namespace)) == 0 {
 			facts.Namespace = kustomization.Namespace
 		}
 	}

@@ -98,10 +98,13 @@ func read(document *strict.Document) Cluster {
 
 // place is where in a document a key of the Secret is, or should be.
 func place(document *strict.Document, key string) string {
-	for _, field := range []string{"data.", "stringData.", "metadata."} {
-		if document.Has(field + key) {
-			return field + key
+	for _, field := range []string{"data." + key, "stringData." + key} {
+		if document.Has(field) {
+			return field
 		}
+	}
+	if strings.HasPrefix(key, "labels") || strings.HasPrefix(key, "annotations") {
+		return "metadata." + key
 	}
 	return "stringData"
 }

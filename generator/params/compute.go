@@ -155,13 +155,14 @@ func (c *computation) targets() map[string]*target {
 		switch {
 		case len(matched) == 0:
 			c.problem("%s: clusterSelector %s matches none of the %d clusters, so the environment would have no Applications",
-				at, metav1.FormatLabelSelector(&t.ClusterSelector), len(c.Clusters))
+				at, written(&t.ClusterSelector), len(c.Clusters))
 		case len(matched) > 1 && !strings.Contains(t.NameRule(), "{cluster}"):
 			c.problem("%s: clusterSelector %s matches %d clusters (%s), but applicationName %s does not tell them apart; "+
-				"{service}-{environment}-{cluster} does, and names the Applications anew", at, metav1.FormatLabelSelector(&t.ClusterSelector),
+				"{service}-{environment}-{cluster} does, and names the Applications anew", at, written(&t.ClusterSelector),
 				len(matched), clusterNames(matched), t.NameRule())
+		default:
+			t.clusters = c.matching(c.input.ClusterSelector, matched)
 		}
-		t.clusters = c.matching(c.input.ClusterSelector, matched)
 	}
 	return out
 }
@@ -191,6 +192,14 @@ func (c *computation) matching(selector *metav1.LabelSelector, clusters []*fleet
 		}
 	}
 	return out
+}
+
+// written is a selector as people write one on a command line.
+func written(selector *metav1.LabelSelector) string {
+	if len(selector.MatchLabels)+len(selector.MatchExpressions) == 0 {
+		return "{}"
+	}
+	return metav1.FormatLabelSelector(selector)
 }
 
 func clusterNames(clusters []*fleet.Cluster) string {

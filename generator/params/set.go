@@ -4,6 +4,8 @@
 // give the same bytes. It never gives fewer sets than the repository demands: what it cannot work out is an error.
 package params
 
+//go:generate go run ./internal/gendocs
+
 import (
 	"encoding/json"
 	"fmt"

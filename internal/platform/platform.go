@@ -5,6 +5,8 @@
 // understand is an error that names the file and the line.
 package platform
 
+//go:generate go run ./internal/genschema
+
 import (
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,9 +22,9 @@ const (
 // Platform is tidegate.yaml: what holds for all services of a config repository.
 type Platform struct {
 	// APIVersion is tidegate.dev/v1alpha1.
-	APIVersion string `json:"apiVersion"`
+	APIVersion string `json:"apiVersion" jsonschema:"enum=tidegate.dev/v1alpha1"`
 	// Kind is Platform.
-	Kind string `json:"kind"`
+	Kind string `json:"kind" jsonschema:"enum=Platform"`
 	// Defaults are what every Application has unless its environment or its service says otherwise.
 	Defaults Application `json:"defaults,omitempty"`
 	// Environments are in the order in which a change goes through them: staging before production. Each has overlays
@@ -62,7 +64,7 @@ type Batch struct {
 	ClusterSelector *metav1.LabelSelector `json:"clusterSelector,omitempty"`
 	// Share takes that part of the environment's Applications, such as 10%. Which ones depends on their names alone: an
 	// Application keeps its batch when others come and go.
-	Share string `json:"share,omitempty"`
+	Share string `json:"share,omitempty" jsonschema:"pattern=^[0-9]+%$"`
 }
 
 // Application is what Applications are given. Of the defaults, the environment, the service and the service's
@@ -96,13 +98,13 @@ type Application struct {
 // Plugin are the settings of the plugin that renders the overlays. Unset ones are the plugin's own defaults.
 type Plugin struct {
 	// Waves is how resources are ordered: tiers, minimal or off.
-	Waves string `json:"waves,omitempty"`
+	Waves string `json:"waves,omitempty" jsonschema:"enum=tiers,enum=minimal,enum=off"`
 	// References are rows for custom resources: which of their fields name what must be there before them.
 	References []map[string]any `json:"references,omitempty"`
 	// Policy is what becomes of what must not be rendered: enforce, warn or off. The sidecar's floor can make it stricter.
-	Policy string `json:"policy,omitempty"`
+	Policy string `json:"policy,omitempty" jsonschema:"enum=enforce,enum=warn,enum=off"`
 	// FloatingImages is what becomes of an image without a fixed version: warn or refuse.
-	FloatingImages string `json:"floatingImages,omitempty"`
+	FloatingImages string `json:"floatingImages,omitempty" jsonschema:"enum=warn,enum=refuse"`
 	// Substitutions are values of ${NAME} in manifests that templates do not see, over those of values.
 	Substitutions map[string]string `json:"substitutions,omitempty"`
 }

@@ -12,13 +12,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxNodes bounds what aliases can blow a document up to.
-const maxNodes = 1 << 18
+// What aliases can blow a document up to: an alias may name what it lies in.
+const (
+	maxNodes = 1 << 18
+	maxDepth = 64
+)
 
 // reader turns nodes into what JSON would hold, as the types demand it.
 type reader struct {
 	*Document
-	nodes int
+	nodes, depth int
 }
 
 func (d *Document) read(into any) any {
@@ -28,10 +31,15 @@ func (d *Document) read(into any) any {
 
 // value returns nil where it has noted an error.
 func (r *reader) value(t reflect.Type, node *yaml.Node, field string) any {
-	if r.nodes++; r.nodes > maxNodes {
-		if r.nodes == maxNodes+1 {
-			r.Add(field, "its aliases make the document too large")
-		}
+	if r.nodes >= maxNodes {
+		return nil
+	}
+	r.nodes++
+	r.depth++
+	defer func() { r.depth-- }()
+	if r.nodes == maxNodes || r.depth > maxDepth {
+		r.nodes = maxNodes
+		r.Errors = append(r.Errors, Error{File: r.file, Line: node.Line, Message: "is too large or too deeply nested; does an alias name what it lies in?"})
 		return nil
 	}
 	if _, known := r.lines[field]; !known {

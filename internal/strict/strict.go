@@ -73,6 +73,7 @@ func (d *Document) Text(name string) string {
 	}
 	for i := 0; i+1 < len(d.node.Content); i += 2 {
 		if d.node.Content[i].Value == name && d.node.Content[i+1].Kind == yaml.ScalarNode {
+			d.lines[name] = d.node.Content[i].Line
 			return d.node.Content[i+1].Value
 		}
 	}
