@@ -41,6 +41,10 @@ bench: build bin/kustomize ## benchmarks, beside kustomize build: BENCH=regexp C
 	CGO_ENABLED=0 go run ./test/bench/processes -plugin bin/tidegate-plugin -kustomize bin/kustomize
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
 
+.PHONY: bench-cmp
+bench-cmp: build bin/kustomize ## the plugin's server beside Argo CD's own with kustomize build
+	go run ./test/bench/cmp
+
 .PHONY: generate
 generate: build ## what is generated: tables in docs/, the picture of the example's plan, embedded data
 	go generate ./...

@@ -42,7 +42,7 @@ func Divide(memory int64) Budget {
 		memory = assumed
 	}
 	own := memory / 2
-	b.Store, b.Streams, b.Soft = own/4, own/4, own*9/10
+	b.Store, b.Streams, b.Soft = own/8, own/4, own/2
 	b.Tree = min(archive.DefaultLimits().Kept, own/4)
 	return b
 }

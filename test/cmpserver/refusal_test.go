@@ -41,7 +41,7 @@ func TestArgoCDShowsTheMessageOfRender(t *testing.T) {
 					t.Fatal("Argo CD got manifests")
 				}
 				_, message, found := strings.Cut(want.Error(), "exit status 1: ")
-				if !found || !strings.HasSuffix(got.Error(), ": "+strings.TrimSpace(message)) {
+				if !found || !strings.HasSuffix(got.Error(), strings.TrimSpace(message)) {
 					t.Errorf("Argo CD shows\n  %v\ntidegate render says\n  %v", got, want)
 				}
 				if strings.Contains(got.Error(), "hunter2") {

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/argoproj/argo-cd/v2/cmpserver/apiclient"
+	"github.com/argoproj/argo-cd/v2/util/cmp"
+)
+
+// clients are how many send at once.
+const clients = 2
+
+// job is one Application as repo-server would send it.
+type job struct {
+	app, root string
+	excluded  []string
+}
+
+// sample is what a number of jobs took.
+type sample struct {
+	jobs    int
+	elapsed time.Duration
+	cpu     float64 // of the server, in seconds
+}
+
+func (s sample) add(o sample) sample {
+	return sample{s.jobs + o.jobs, s.elapsed + o.elapsed, s.cpu + o.cpu}
+}
+
+// wall and busy are milliseconds for one job: of time that passes, and of the server's CPU.
+func (s sample) wall() float64 { return s.elapsed.Seconds() * 1000 / float64(s.jobs) }
+func (s sample) busy() float64 { return s.cpu * 1000 / float64(s.jobs) }
+
+// send sends the jobs with Argo CD's own client, and waits for all answers.
+func (p *process) send(jobs []job) (sample, error) {
+	pid := p.command.Process.Pid
+	before, begin := cpu(pid), time.Now()
+	queue := make(chan job, len(jobs))
+	for _, j := range jobs {
+		queue <- j
+	}
+	close(queue)
+	errs := make(chan error, clients)
+	var group sync.WaitGroup
+	for range clients {
+		group.Go(func() { errs <- p.work(queue) })
+	}
+	group.Wait()
+	taken := sample{len(jobs), time.Since(begin), cpu(pid) - before}
+	for range clients {
+		if err := <-errs; err != nil {
+			return taken, fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	return taken, nil
+}
+
+// work is one client, with one connection.
+func (p *process) work(queue <-chan job) error {
+	conn, client, err := apiclient.NewConfigManagementPluginClientSet(p.socket).NewConfigManagementPluginClient()
+	if err != nil {
+		return err
+	}
+	defer func(c io.Closer) { _ = c.Close() }(conn)
+	for j := range queue {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		if err := generate(ctx, client, j); err != nil {
+			cancel()
+			return fmt.Errorf("%s: %w", j.app, err)
+		}
+		cancel()
+	}
+	return nil
+}
+
+func generate(ctx context.Context, client apiclient.ConfigManagementPluginServiceClient, j job) error {
+	stream, err := client.GenerateManifest(ctx)
+	if err != nil {
+		return err
+	}
+	environment := []string{"ARGOCD_APP_NAME=" + j.app, "ARGOCD_APP_NAMESPACE=staging"}
+	if err := cmp.SendRepoStream(ctx, j.app, j.root, stream, environment, j.excluded); err != nil {
+		return err
+	}
+	response, err := stream.CloseAndRecv()
+	if err == nil && len(response.Manifests) == 0 {
+		err = fmt.Errorf("no manifests")
+	}
+	return err
+}
