@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/gob"
 	"errors"
@@ -80,63 +81,87 @@ type (
 
 // Render starts a child and serves it the tree until it answers.
 func (c Child) Render(ctx context.Context, request Request) (*Result, error) {
-	limit := c.Time
-	if limit == 0 {
-		limit = defaultChildTime
-	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	outer := ctx
-	ctx, cancel := context.WithTimeout(outer, limit)
+	c.Time, c.Memory = cmp.Or(c.Time, defaultChildTime), cmp.Or(c.Memory, defaultChildMemory)
+	limited, cancel := context.WithTimeout(ctx, c.Time)
 	defer cancel()
+	process, err := start(limited)
+	if err != nil && limited.Err() == nil {
+		return nil, fmt.Errorf("starting a process to render %s: %w", request.Dir, err)
+	}
+	if err != nil {
+		return nil, c.timeOver(ctx, request.Dir)
+	}
+	done, talkErr := talk(request, c.Memory, process.to, process.from)
+	timeOver := limited.Err() != nil
+	if done == nil {
+		cancel()
+	}
+	waitErr := process.end()
+	switch {
+	case done != nil:
+		return done.result()
+	case timeOver:
+		return nil, c.timeOver(ctx, request.Dir)
+	case process.outOfMemory():
+		return nil, &stoppedError{dir: request.Dir, how: fmt.Sprintf("it needed more than %d MiB of memory", c.Memory>>20)}
+	}
+	return nil, &stoppedError{dir: request.Dir, how: fmt.Sprintf("its process ended early (%v, %v): %s",
+		talkErr, waitErr, firstLine(process.stderr.Bytes()))}
+}
+
+// timeOver says whose limit ended a render: the caller's, or the child's own.
+func (c Child) timeOver(ctx context.Context, dir string) error {
+	switch err := ctx.Err(); {
+	case errors.Is(err, context.DeadlineExceeded):
+		return &stoppedError{dir: dir, how: "the time that was left for it is over", cause: err}
+	case err != nil:
+		return err
+	}
+	return &stoppedError{dir: dir, how: "it took more than " + c.Time.String()}
+}
+
+// process is a running child.
+type process struct {
+	command *exec.Cmd
+	to      io.WriteCloser
+	from    io.ReadCloser
+	stderr  bytes.Buffer
+}
+
+// start runs this executable as a child that is killed with the context.
+func start(ctx context.Context) (*process, error) {
 	executable, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	command := exec.CommandContext(ctx, executable)
-	command.Env = []string{childVariable + "=1", "GOTRACEBACK=none"}
-	var stderr bytes.Buffer
-	command.Stderr = &stderr
-	toChild, err := command.StdinPipe()
-	if err != nil {
+	p := &process{command: exec.CommandContext(ctx, executable)}
+	p.command.Env = []string{childVariable + "=1", "GOTRACEBACK=none"}
+	p.command.Stderr = &p.stderr
+	if p.to, err = p.command.StdinPipe(); err != nil {
 		return nil, err
 	}
-	fromChild, err := command.StdoutPipe()
-	if err != nil {
+	if p.from, err = p.command.StdoutPipe(); err != nil {
 		return nil, err
 	}
-	if err := command.Start(); err != nil && ctx.Err() == nil {
-		return nil, fmt.Errorf("starting a process to render %s: %w", request.Dir, err)
+	if err := p.command.Start(); err != nil {
+		return nil, err
 	}
-	memory := c.Memory
-	if memory == 0 {
-		memory = defaultChildMemory
-	}
-	done, talkErr := talk(request, memory, toChild, fromChild)
-	cancelled := ctx.Err()
-	_ = toChild.Close()
-	if done == nil {
-		cancel()
-	}
-	waitErr := command.Wait()
-	switch {
-	case done != nil && done.Err != "":
-		return nil, errors.New(done.Err)
-	case done != nil:
-		return done.result()
-	case errors.Is(outer.Err(), context.DeadlineExceeded):
-		return nil, &stoppedError{dir: request.Dir, how: "the time that was left for it is over", cause: outer.Err()}
-	case outer.Err() != nil:
-		return nil, outer.Err()
-	case cancelled != nil:
-		return nil, &stoppedError{dir: request.Dir, how: "it took more than " + limit.String()}
-	case bytes.Contains(stderr.Bytes(), []byte("out of memory")) || bytes.Contains(stderr.Bytes(), []byte("cannot allocate")):
-		return nil, &stoppedError{dir: request.Dir, how: fmt.Sprintf("it needed more than %d MiB of memory", memory>>20)}
-	default:
-		return nil, &stoppedError{dir: request.Dir, how: fmt.Sprintf("its process ended early (%v, %v): %s",
-			talkErr, waitErr, firstLine(stderr.Bytes()))}
-	}
+	return p, nil
+}
+
+// end waits for a child that has answered or was killed.
+func (p *process) end() error {
+	p.to.Close()
+	return p.command.Wait()
+}
+
+// outOfMemory says whether the Go runtime of the child gave up for want of memory.
+func (p *process) outOfMemory() bool {
+	said := p.stderr.Bytes()
+	return bytes.Contains(said, []byte("out of memory")) || bytes.Contains(said, []byte("cannot allocate"))
 }
 
 // talk gives the order and answers what the child asks, until its outcome.
@@ -179,6 +204,9 @@ func lookUp(tree Tree, a ask) answer {
 }
 
 func (o *outcome) result() (*Result, error) {
+	if o.Err != "" {
+		return nil, errors.New(o.Err)
+	}
 	objects, err := manifest.ParseJSON(o.JSON)
 	if err != nil {
 		return nil, err

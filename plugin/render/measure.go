@@ -1,5 +1,7 @@
 package render
 
+//lint:file-ignore SA1019 kustomizations may still use the deprecated fields
+
 import (
 	"bytes"
 	"fmt"
