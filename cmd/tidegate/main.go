@@ -1,4 +1,4 @@
-// Command tidegate shows, on a laptop or in CI, what Tidegate's plugin does inside Argo CD.
+// Command tidegate shows, on a laptop or in CI, what Tidegate's plugin and generator do inside Argo CD, and is the generator.
 package main
 
 import (
@@ -16,8 +16,9 @@ func newCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "tidegate",
 		Short: "Ordered, checked rollouts of one GitOps repository on Argo CD",
-		Long:  "Tidegate renders the overlays of a GitOps repository in the order in which Argo CD must apply them, and explains it.",
+		Long: "Tidegate renders the overlays of a GitOps repository in the order in which Argo CD must apply them, and gives Argo CD\n" +
+			"the Applications that the repository and the clusters demand. It shows both before they happen.",
 	}
-	root.AddCommand(cli.NewRender("tidegate", policy.Off), cli.NewPlan(), cli.NewVersion())
+	root.AddCommand(cli.NewRender("tidegate", policy.Off), cli.NewPlan(), newPreview(), newGenerator(), cli.NewVersion())
 	return root
 }

@@ -38,6 +38,17 @@ type Result struct {
 	Findings []params.Finding
 }
 
+// Lines are warnings and findings, each once.
+func (r *Result) Lines() []string {
+	lines := slices.Clone(r.Warnings)
+	for _, finding := range r.Findings {
+		if !slices.Contains(lines, finding.Message) {
+			lines = append(lines, finding.Message)
+		}
+	}
+	return lines
+}
+
 // Argo CD's client uses the HTTP transport of the whole process, and its log.
 var alone sync.Mutex
 

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	"github.com/spf13/cobra"
+
+	"github.com/tidegate/tidegate/cmd/internal/cli"
+	"github.com/tidegate/tidegate/generator/preview"
+	"github.com/tidegate/tidegate/manifests"
+)
+
+func newPreview() *cobra.Command {
+	var from sources
+	var options preview.Options
+	var files []string
+	var output, diff string
+	command := &cobra.Command{
+		Use:   "preview",
+		Short: "Show the Applications that Argo CD will create, without a cluster",
+		Long: `Show the Applications that this repository and these clusters yield through ApplicationSets: computed by Argo CD's
+own code, whose plugin generator asks tidegate's server over a loopback connection.
+
+With --diff, compare them with hand-written Applications, field by field as Argo CD reads them. Fields that only Tidegate
+writes are listed apart and do not count, nor do Applications from other repositories, such as add-ons.
+
+Exit codes: 0 computed, and the same; 1 the repository or the clusters are at fault, or --diff found a difference; 2 the
+command line is at fault.`,
+		Example: `  # Every Application, from the ApplicationSets that Tidegate ships
+  tidegate preview --clusters-file clusters.yaml
+
+  # One service, as Argo CD will create it, from an ApplicationSet of your own
+  tidegate preview --clusters-file clusters.yaml -f applicationset.yaml --service payments-api -o yaml
+
+  # Is what was written by hand the same?
+  tidegate preview --clusters-file clusters.yaml --service payments-api --diff clusters/staging/argocd-apps`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if !slices.Contains(preview.Formats(), output) {
+				return cli.Usage(fmt.Errorf("--output: %q is none of %s", output, strings.Join(preview.Formats(), ", ")))
+			}
+			var err error
+			if options.ApplicationSets, err = applicationSets(files); err != nil {
+				return err
+			}
+			answerer, closeSources, err := from.open()
+			if err != nil {
+				return err
+			}
+			defer func() { _ = closeSources() }()
+			options.Answerer = answerer
+			shown := newProgress(c.ErrOrStderr())
+			options.Progress = shown.update
+			result, err := preview.Run(c.Context(), options)
+			shown.clear()
+			if err != nil {
+				return err
+			}
+			for _, warning := range result.Lines() {
+				fmt.Fprintln(c.ErrOrStderr(), "warning: "+warning)
+			}
+			if diff != "" {
+				return compare(c, diff, result.Applications)
+			}
+			return preview.Write(c.OutOrStdout(), result.Applications, output)
+		},
+	}
+	from.register(command)
+	flags := command.Flags()
+	flags.StringArrayVarP(&files, "applicationset", "f", nil, "a file of ApplicationSets; may be repeated (default: those of services and of cluster configuration that Tidegate ships)")
+	flags.StringArrayVar(&options.Services, "service", nil, "only this service; may be repeated")
+	flags.StringArrayVar(&options.Environments, "environment", nil, "only this environment; may be repeated")
+	flags.StringVarP(&output, "output", "o", "table", "how the Applications are shown: "+strings.Join(preview.Formats(), ", "))
+	flags.StringVar(&diff, "diff", "", "a file or folder of hand-written Applications to compare with")
+	if err := command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(preview.Formats(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag does not exist: a mistake in this program
+	}
+	return command
+}
+
+func applicationSets(files []string) ([]v1alpha1.ApplicationSet, error) {
+	if len(files) == 0 {
+		return preview.ParseApplicationSets("manifests", slices.Concat(manifests.Services, []byte("---\n"), manifests.ClusterConfig))
+	}
+	var sets []v1alpha1.ApplicationSet
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return nil, cli.Usage(err)
+		}
+		found, err := preview.ParseApplicationSets(file, content)
+		if err != nil {
+			return nil, err
+		}
+		sets = append(sets, found...)
+	}
+	return sets, nil
+}
+
+func compare(c *cobra.Command, name string, generated []v1alpha1.Application) error {
+	written, err := preview.ReadApplications(name)
+	if err != nil {
+		return err
+	}
+	comparisons, err := preview.Compare(written, generated)
+	if err != nil {
+		return err
+	}
+	report, differ := preview.Report(comparisons)
+	if _, err := fmt.Fprint(c.OutOrStdout(), report); err != nil {
+		return err
+	}
+	if differ > 0 {
+		return fmt.Errorf("%d of %d Applications differ", differ, len(comparisons))
+	}
+	return nil
+}
