@@ -88,9 +88,11 @@ func (r *receiver) run(ctx context.Context, want bool) (*received, error) {
 		if request.tree = r.server.trees.byChecksum(metadata.Checksum); request.tree != nil {
 			break
 		}
-		if request.free, err = r.reserve(ctx, metadata.Size); err != nil {
+		var free func()
+		if free, err = r.reserve(ctx, metadata.Size); err != nil {
 			break
 		}
+		request.free = free
 		keep = bytes.NewBuffer(make([]byte, 0, metadata.Size))
 	}
 	err = r.body(err, keep)

@@ -1,0 +1,220 @@
+package cmpserver_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/tidegate/tidegate/plugin/cmpserver"
+	"github.com/tidegate/tidegate/plugin/cmpserver/protocol"
+)
+
+// noise is an archive of half a MiB that says nothing.
+var noise = bytes.Repeat([]byte("noise"), 100_000)
+
+func TestWhatIsWrongWithARequestIsSaidWhenAllOfItHasCome(t *testing.T) {
+	client := serve(t, cmpserver.Options{Budget: cmpserver.Budget{Store: 1 << 20, Streams: 1 << 20, Tree: 1 << 20, Child: 1 << 28, Children: 1}})
+	good := pack(t, service)
+	other := func(change func(*protocol.ManifestRequestMetadata)) *protocol.AppStreamRequest {
+		m := describe("app", noise)
+		change(m)
+		return metadata(m)
+	}
+	body := ask("app", noise)[1:]
+	for _, test := range []struct {
+		name    string
+		request request
+		want    string
+	}{
+		{"nothing", nil, "Argo CD sent nothing"},
+		{"no metadata", body, "Argo CD sent an archive without saying what it is"},
+		{"metadata twice", append(append(ask("app", noise), metadata(describe("app", noise))), body...), "something else in the middle of an archive"},
+		{"a negative size", append(request{other(func(m *protocol.ManifestRequestMetadata) { m.Size = -1 })}, body...), "negative size"},
+		{"a wrong checksum", append(request{other(func(m *protocol.ManifestRequestMetadata) { m.Checksum = strings.Repeat("0", 64) })}, body...), "the checksum differs"},
+		{"no checksum", append(request{other(func(m *protocol.ManifestRequestMetadata) { m.Checksum = "" })}, body...), "the checksum differs"},
+		{"too small a size", append(request{other(func(m *protocol.ManifestRequestMetadata) { m.Size = 10 })}, body...), "announced 10 bytes and sent 500000"},
+		{"too large a size", append(request{other(func(m *protocol.ManifestRequestMetadata) { m.Size = 1 << 20 })}, body...), "announced 1048576 bytes and sent 500000"},
+		{"more than fits", append(request{other(func(m *protocol.ManifestRequestMetadata) { m.Size = 1 << 40 })}, body...), "manifest-generate-paths"},
+		{"no archive", ask("app", noise), "the archive that Argo CD sent cannot be unpacked"},
+		{"cut off", ask("app", good[:len(good)-20], region), "cannot be unpacked: unexpected EOF"},
+		{"a path out of it", ask("../app", good, region), "leads out of what Argo CD sent"},
+		{"an absolute path", ask("/etc", good, region), "leads out of what Argo CD sent"},
+		{"no such folder", ask("gone", good, region), "gone: no such file or folder"},
+		{"a parameter that is none", ask("app", good, "ARGOCD_ENV_TIDEGATE_WAVE=off"), "did you mean ARGOCD_ENV_TIDEGATE_WAVES?"},
+		{"a missing value", ask("app", good), "app/settings.yaml:1: ConfigMap settings: data.region: ${REGION} has no value"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			manifests, err := generate(t.Context(), client, test.request)
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "sending failed") {
+				t.Errorf("got %q and %v, want an error about %q", manifests, err, test.want)
+			}
+			if status.Code(err) != codes.Unknown {
+				t.Errorf("code %v: Argo CD may try again", status.Code(err))
+			}
+		})
+	}
+	if manifests, err := generate(t.Context(), client, ask("app", good, region)); err != nil || len(manifests) != 1 {
+		t.Errorf("afterwards a good request gives %q, %v", manifests, err)
+	}
+}
+
+func TestAChecksumWithoutItsArchiveOpensNothing(t *testing.T) {
+	client := serve(t, cmpserver.Options{})
+	secret := pack(t, with(service, "app/settings.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: secret}\n"))
+	if _, err := generate(t.Context(), client, ask("app", secret)); err != nil {
+		t.Fatal(err)
+	}
+	mine := pack(t, service)
+	claim := describe("app", secret, region)
+	claim.Size = int64(len(mine))
+	manifests, err := generate(t.Context(), client, append(request{metadata(claim)}, ask("app", mine)[1:]...))
+	if err == nil {
+		t.Fatalf("got %q for the checksum of another's archive", manifests)
+	}
+	// And what was sent under that checksum is not what its owner gets.
+	manifests, err = generate(t.Context(), client, ask("app", secret))
+	if err != nil || len(manifests) != 1 || !strings.Contains(manifests[0], "secret") {
+		t.Errorf("the owner gets %q, %v", manifests, err)
+	}
+}
+
+func TestNoLinkLeadsOutOfWhatWasSent(t *testing.T) {
+	client := serve(t, cmpserver.Options{})
+	for name, files := range map[string]map[string]string{
+		"absolute":           {"app/kustomization.yaml": "resources: [passwd]\n", "app/passwd": "-> /etc/passwd"},
+		"relative":           {"app/kustomization.yaml": "resources: [passwd]\n", "app/passwd": "-> ../../../../../../etc/passwd"},
+		"by way of a folder": {"app/kustomization.yaml": "configMapGenerator: [{name: a, files: [etc/passwd]}]\n", "app/etc": "-> /etc"},
+		"in circles":         {"app/kustomization.yaml": "resources: [a]\n", "app/a": "-> b", "app/b": "-> a"},
+		"the Application":    {"app": "-> ../../etc"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if manifests, err := generate(t.Context(), client, ask("app", pack(t, files))); err == nil {
+				t.Errorf("rendered %q", manifests)
+			}
+		})
+	}
+}
+
+func TestAClientThatStallsOrLeavesHoldsUpNobody(t *testing.T) {
+	good := pack(t, service)
+	budget := cmpserver.Divide(0)
+	budget.Streams = int64(len(noise))
+	client := serve(t, cmpserver.Options{Stall: 200 * time.Millisecond, Budget: budget})
+	for name, leave := range map[string]bool{"stalls": false, "leaves": true} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			stream, err := client.GenerateManifest(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, message := range ask("app", noise)[:10] { // which sets aside all the memory there is
+				if err := stream.Send(message); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if leave {
+				cancel()
+			}
+			// Waits for the memory, and gets it when the server has given the other up.
+			if manifests, err := generate(t.Context(), client, ask("app", good, region)); err != nil || len(manifests) != 1 {
+				t.Errorf("another client got %q, %v", manifests, err)
+			}
+			var response protocol.ManifestResponse
+			if err := stream.RecvMsg(&response); err == nil {
+				t.Errorf("it got %v", &response)
+			}
+		})
+	}
+}
+
+func TestARenderThatTakesTooLongIsAnErrorThatSaysSo(t *testing.T) {
+	client := serve(t, cmpserver.Options{})
+	var objects strings.Builder
+	for i := range 15_000 { // minutes, for kustomize
+		fmt.Fprintf(&objects, "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a%d}\n", i)
+	}
+	slow := pack(t, with(service, "app/settings.yaml", objects.String()))
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	_, err := generate(ctx, client, ask("app", slow, region))
+	if status.Code(err) != codes.DeadlineExceeded || !strings.Contains(err.Error(), "controller.repo.server.timeout.seconds") {
+		t.Errorf("got %v", err)
+	}
+	if manifests, err := generate(t.Context(), client, ask("app", pack(t, service), region)); err != nil || len(manifests) != 1 {
+		t.Errorf("another client got %q, %v", manifests, err)
+	}
+}
+
+func TestTwoHundredClientsAtOnceEachGetTheirOwn(t *testing.T) {
+	client := serve(t, cmpserver.Options{})
+	var group sync.WaitGroup
+	errs := make(chan error, 200)
+	for i := range cap(errs) {
+		group.Go(func() {
+			name := fmt.Sprintf("settings-%d", i%50)
+			content := pack(t, with(service, "app/settings.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: "+name+"}\n"))
+			manifests, err := generate(t.Context(), client, ask("app", content))
+			switch {
+			case err != nil:
+				errs <- err
+			case len(manifests) != 1 || !strings.Contains(manifests[0], `"name":"`+name+`"`):
+				errs <- fmt.Errorf("%s got %q", name, manifests)
+			}
+		})
+	}
+	group.Wait()
+	close(errs)
+	if err := errors.Join(drainErrors(errs)...); err != nil {
+		t.Error(err)
+	}
+}
+
+func drainErrors(errs <-chan error) (all []error) {
+	for err := range errs {
+		all = append(all, err)
+	}
+	return all
+}
+
+func TestMemoryDoesNotGrowWithTheNumberOfRequests(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a thousand renders")
+	}
+	const kept = 4 << 20
+	client := serve(t, cmpserver.Options{Budget: cmpserver.Budget{Store: kept, Streams: 4 << 20, Tree: 4 << 20, Child: 1 << 28, Children: 1}})
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC() // what finalizers and pools held
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	some := func(from, to int) {
+		for i := from; i < to; i++ {
+			files := with(service, "app/settings.yaml", fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a%d}\ndata: {a: %q}\n", i, strings.Repeat("x", i%100*100)))
+			files["other"] = strings.Repeat(fmt.Sprint(i), 10_000)
+			if i%10 == 0 {
+				files["app/kustomization.yaml"] = "resources: [gone.yaml]\n"
+			}
+			if _, err := generate(t.Context(), client, ask("app", pack(t, files))); (err != nil) != (i%10 == 0) {
+				t.Fatal(err)
+			}
+		}
+	}
+	some(0, 300) // fills the store several times over
+	before := heap()
+	some(300, 1000)
+	if after := heap(); after > before+kept/2 {
+		t.Errorf("%d KiB in use after 300 requests, %d after 1000", before>>10, after>>10)
+	}
+}
