@@ -18,6 +18,7 @@ type metrics struct {
 	renders  *prometheus.CounterVec
 	latency  *prometheus.HistogramVec
 	refusals *prometheus.CounterVec
+	requests prometheus.Gauge
 }
 
 func newMetrics(s *Server, inProcess, inChild *generate.Limited) *metrics {
@@ -39,12 +40,13 @@ func newMetrics(s *Server, inProcess, inChild *generate.Limited) *metrics {
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: prefix + "refusals_total", Help: "Requests answered with an error, by reason; render: the files are at fault.",
 		}, []string{"reason"}),
+		requests: prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + "requests", Help: "Requests that are being received or answered."}),
 	}
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: prefix + name, Help: help}, value)
 	}
 	running := func(l *generate.Limited) float64 { all, _ := l.Running(); return float64(all) }
-	m.registry.MustRegister(m.bytes, m.renders, m.latency, m.refusals,
+	m.registry.MustRegister(m.bytes, m.renders, m.latency, m.refusals, m.requests,
 		gauge("trees", "Unpacked archives in memory.", func() float64 { return float64(s.trees.count()) }),
 		gauge("store_bytes", "Memory taken by trees and renders that may be of use again.", func() float64 { return float64(s.trees.store.Bytes()) }),
 		gauge("running", "Renders that run in this process.", func() float64 { return running(inProcess) }),

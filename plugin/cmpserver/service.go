@@ -19,20 +19,25 @@ import (
 // cmpTimeoutBuffer).
 const grace = 100 * time.Millisecond
 
-// deadline is the request's context with that grace.
-func (s *Server) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
-	end := time.Now().Add(s.options.Time)
+// begin counts a request and gives it a context that ends with that grace.
+func (s *Server) begin(ctx context.Context) (_ context.Context, end func()) {
+	s.metrics.requests.Inc()
+	deadline := time.Now().Add(s.options.Time)
 	if d, ok := ctx.Deadline(); ok {
-		end = d.Add(-grace)
+		deadline = d.Add(-grace)
 	}
-	return context.WithDeadline(ctx, end)
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	return ctx, func() {
+		cancel()
+		s.metrics.requests.Dec()
+	}
 }
 
 // GenerateManifest answers with the manifests of an Application.
 func (s *Server) GenerateManifest(in protocol.ConfigManagementPluginService_GenerateManifestServer) error {
 	start := time.Now()
-	ctx, cancel := s.deadline(in.Context())
-	defer cancel()
+	ctx, end := s.begin(in.Context())
+	defer end()
 	request, err := s.receive(ctx, in, true)
 	var result generate.Result
 	if err == nil {
@@ -139,8 +144,8 @@ func (s *Server) CheckPluginConfiguration(context.Context, *emptypb.Empty) (*pro
 
 // GetParametersAnnouncement tells the parameters of plugin.yaml. The files that come with the question are not needed.
 func (s *Server) GetParametersAnnouncement(in protocol.ConfigManagementPluginService_GetParametersAnnouncementServer) error {
-	ctx, cancel := s.deadline(in.Context())
-	defer cancel()
+	ctx, end := s.begin(in.Context())
+	defer end()
 	if request, err := s.receive(ctx, in, false); err != nil {
 		s.metrics.refused(reason(err))
 		return answer(err, request.GetAppRelPath())
@@ -150,8 +155,8 @@ func (s *Server) GetParametersAnnouncement(in protocol.ConfigManagementPluginSer
 
 // MatchRepository tells whether the discovery rule of plugin.yaml finds something.
 func (s *Server) MatchRepository(in protocol.ConfigManagementPluginService_MatchRepositoryServer) error {
-	ctx, cancel := s.deadline(in.Context())
-	defer cancel()
+	ctx, end := s.begin(in.Context())
+	defer end()
 	discover := s.options.Config.Spec.Discover
 	request, err := s.receive(ctx, in, discover.defined())
 	found := false

@@ -1,0 +1,191 @@
+package cmpserver_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/tidegate/tidegate/plugin/cmpserver"
+)
+
+// run serves until end is called, which returns what Serve returns.
+func run(t *testing.T, path, web string) (end func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- cmpserver.New(cmpserver.Options{Settings: settings}).Serve(ctx,
+			cmpserver.Endpoints{Socket: path, HTTP: web, Drain: time.Minute})
+	}()
+	conn, err := grpc.NewClient("unix:"+path, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	health, err := grpc_health_v1.NewHealthClient(conn).Check(t.Context(),
+		&grpc_health_v1.HealthCheckRequest{Service: "plugin.ConfigManagementPluginService"}, grpc.WaitForReady(true))
+	if err != nil || health.Status != grpc_health_v1.HealthCheckResponse_SERVING {
+		t.Fatalf("health %v, %v", health, err)
+	}
+	return func() error { cancel(); return <-done }
+}
+
+func TestTheSocketOfACrashedServerIsReplaced(t *testing.T) {
+	path := socket(t)
+	crashed, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	crashed.(*net.UnixListener).SetUnlinkOnClose(false)
+	if err := crashed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	end := run(t, path, "")
+	if _, err := generate(t.Context(), dial(t, path), ask("app", pack(t, service), region)); err != nil {
+		t.Error(err)
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket is left behind: %v", err)
+	}
+}
+
+func TestWhatIsInUseIsNotReplaced(t *testing.T) {
+	path := socket(t)
+	living, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer living.Close()
+	if _, err := cmpserver.Listen(path); err == nil || !strings.Contains(err.Error(), "another plugin server") {
+		t.Errorf("got %v", err)
+	}
+	file := socket(t)
+	if err := os.WriteFile(file, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cmpserver.Listen(file); err == nil || !strings.Contains(err.Error(), "is no socket") {
+		t.Errorf("got %v", err)
+	}
+	if content, err := os.ReadFile(file); err != nil || string(content) != "mine" {
+		t.Errorf("the file is %q, %v", content, err)
+	}
+}
+
+func TestAskedToEndItAnswersWhatItHasBegun(t *testing.T) {
+	path, web := socket(t), freePort(t)
+	end := run(t, path, web)
+	if got := get(t, "http://"+web+"/readyz"); got != "200 ok" {
+		t.Errorf("ready: %s", got)
+	}
+	stream, err := dial(t, path).GenerateManifest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages := ask("app", pack(t, service), region)
+	if err := stream.Send(messages[0]); err != nil {
+		t.Fatal(err)
+	}
+	received(t, web)
+	ended := make(chan error, 1)
+	go func() { ended <- end() }()
+	for get(t, "http://"+web+"/readyz") != "503 draining" {
+		// until the signal has been noticed
+	}
+	if got := get(t, "http://"+web+"/healthz"); got != "200 ok" {
+		t.Errorf("alive while it drains: %s", got)
+	}
+	if _, err := net.Dial("unix", path); err == nil {
+		t.Error("it takes new connections while it drains")
+	}
+	for _, message := range messages[1:] {
+		if err := stream.Send(message); err != nil {
+			t.Fatal(err)
+		}
+	}
+	response, err := stream.CloseAndRecv()
+	if err != nil || len(response.Manifests) != 1 {
+		t.Errorf("what had begun got %v, %v", response, err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// received waits until the server works on a request: it is counted as soon as it has begun.
+func received(t *testing.T, web string) {
+	t.Helper()
+	for !strings.Contains(get(t, "http://"+web+"/metrics"), "\ntidegate_plugin_requests 1\n") {
+		if t.Context().Err() != nil {
+			t.Fatal("the request has not come")
+		}
+	}
+}
+
+func TestMetricsTellWhatHappened(t *testing.T) {
+	path, web := socket(t), freePort(t)
+	end := run(t, path, web)
+	client := dial(t, path)
+	content := pack(t, service)
+	for _, r := range []request{ask("app", content, region), ask("app", content, region), ask("app", content), ask("..", content)} {
+		_, _ = generate(t.Context(), client, r)
+	}
+	text := get(t, "http://"+web+"/metrics")
+	for _, line := range []string{
+		`tidegate_plugin_renders_total{from="render"} 1`,
+		`tidegate_plugin_renders_total{from="cache"} 1`,
+		`tidegate_plugin_request_seconds_count{from="cache"} 1`,
+		`tidegate_plugin_refusals_total{reason="render"} 1`,
+		`tidegate_plugin_refusals_total{reason="path"} 1`,
+		`tidegate_plugin_trees 1`,
+		`tidegate_plugin_children 0`,
+	} {
+		if !strings.Contains(text, "\n"+line+"\n") {
+			t.Errorf("the metrics lack %s", line)
+		}
+	}
+	if strings.Contains(text, "tidegate_plugin_received_bytes_total 0\n") {
+		t.Error("no bytes have come")
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSuffix(response.Status[:4]+string(body), "\n") + map[bool]string{true: "\n"}[len(body) > 100]
+}
+
+// freePort is an address that nobody listens on.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
