@@ -1,5 +1,11 @@
 package wave
 
+// How reasons speak of a claim that has a user in its wave.
+const (
+	claimWithConsumer = "claim-with-consumer"
+	claimWaits        = ", whose pods may have to come first for it to be bound"
+)
+
 // claimLinks finds the first user of every claim: of those in the earliest wave, the one that needs none of the others.
 func (p *planner) claimLinks(r *round) map[int]int {
 	links := map[int]int{}

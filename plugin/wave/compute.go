@@ -45,7 +45,8 @@ type planner struct {
 	needs    [][]int      // edges by From, by number, without inert ones
 	neededBy [][]int      // and by To
 	together []together
-	ignored  map[int]bool // references that a declared order overrules, by number of the edge
+	routes   map[int][]int // the Ingresses and Gateways that a Certificate is issued with
+	ignored  map[int]bool  // references that a declared order overrules, by number of the edge
 	findings []Finding
 }
 
@@ -64,8 +65,11 @@ type slot struct {
 	reason Reason
 }
 
-// together says that one object goes into no earlier wave than another, although no order is needed between them.
-type together struct{ from, to int }
+// together says that one object goes into no earlier wave than another, although it need not wait for that one.
+type together struct {
+	from, to int
+	edge     int // number of the reference that gave way to this, or -1
+}
 
 func newPlanner(objects []manifest.Object, opts Options) *planner {
 	p := &planner{

@@ -13,7 +13,7 @@ func (p *planner) inspectEdge(e refer.Edge, end ending) {
 	if from.phase() > argocd.PostSync || to.phase() == argocd.Never || p.lifted(e.To) || p.kept(e.From, e.To, e.Strength) {
 		return
 	}
-	holds := from.waits && !e.Soft && (from.hook != nil || end.gated(from.wave))
+	holds := !e.Soft && p.holds(e.From, end)
 	later := p.position(e.From).before(p.position(e.To))
 	switch {
 	case from.phase() == argocd.PreSync && to.phase() != argocd.PreSync:
@@ -30,12 +30,18 @@ func (p *planner) inspectEdge(e refer.Edge, end ending) {
 	case later && holds:
 		p.found(Deadlock, "gate-before-need", []int{e.From, e.To},
 			"Argo CD waits for %s (%s) to be %s, which needs %s (%s) of the later %s; %s",
-			p.name(e.From), p.where(e.From), from.wait.Until, p.name(e.To), e.Field, p.where(e.To), p.wayOut(e))
+			p.name(e.From), p.where(e.From), from.wait.Until, p.name(e.To), e.Field, p.where(e.To), p.wayOut(e.From, e.To))
 	case from.fixed() || to.fixed():
 		p.found(Warning, "pin-against-edge", []int{e.From, e.To},
 			"%s (%s) needs %s (%s) first (%s); %s",
-			p.name(e.From), p.where(e.From), p.name(e.To), p.where(e.To), e.Field, p.wayOut(e))
+			p.name(e.From), p.where(e.From), p.name(e.To), p.where(e.To), e.Field, p.wayOut(e.From, e.To))
 	}
+}
+
+// holds says whether Argo CD waits for an object that it cannot apply last.
+func (p *planner) holds(i int, end ending) bool {
+	s := &p.slots[i]
+	return s.waits && (s.hook != nil || end.gated(s.wave))
 }
 
 // where is a place in the sync as people call it.
@@ -47,8 +53,8 @@ func (p *planner) where(i int) string {
 	return "wave " + strconv.Itoa(s.wave)
 }
 
-func (p *planner) wayOut(e refer.Edge) string {
-	for _, i := range []int{e.From, e.To} {
+func (p *planner) wayOut(from, to int) string {
+	for _, i := range []int{from, to} {
 		s := &p.slots[i]
 		switch {
 		case s.hook != nil:

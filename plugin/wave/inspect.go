@@ -13,6 +13,7 @@ func (p *planner) inspect(missing []refer.Missing) {
 			p.inspectEdge(e, end)
 		}
 	}
+	p.inspectCertificates(end)
 	p.inspectClaims(end)
 	p.inspectLast(end)
 	p.inspectPruning(end)
@@ -39,7 +40,7 @@ func (p *planner) inspectPin(i int) {
 	}
 	if s.pin.Misread != "" {
 		p.found(Warning, "wave-not-a-number", []int{i},
-			"%s: %s is %q, which is no integer: Argo CD silently takes wave %d; write an integer in quotes, or remove it",
+			"%s: %s is %s, which is no integer: Argo CD silently takes wave %d; write an integer in quotes, or remove it",
 			p.name(i), s.pin.Annotation, s.pin.Misread, s.pin.Wave)
 	}
 	if s.hook != nil && s.hook.Unknown {

@@ -1,6 +1,8 @@
 package wave
 
 import (
+	"fmt"
+
 	"github.com/tidegate/tidegate/plugin/manifest"
 	"github.com/tidegate/tidegate/plugin/wave/argocd"
 )
@@ -22,13 +24,26 @@ func (p *planner) inspectGate(i int) {
 	case job:
 		p.found(Warning, "job-may-fail", []int{i},
 			"if %s fails, the whole sync fails, and a changed Job cannot be applied again; %s", p.name(i), p.suitingHook(i))
-	case object.Value("spec", "paused") == true, object.Value("spec", "suspend") == true:
+	case pausedBy(object) != "":
 		p.found(Warning, "paused-gate", []int{i},
-			"%s is paused, so the sync stays in wave %d until somebody resumes it; remove spec.paused or spec.suspend", p.name(i), s.wave)
-	case pausesForever(object):
+			"%s is paused, so the sync stays in wave %d until somebody resumes it; remove %s", p.name(i), s.wave, pausedBy(object))
+	case pausesAt(object) != "":
 		p.found(Warning, "pausing-gate", []int{i},
-			"%s pauses without a duration (spec.strategy.canary.steps), so the sync stays in wave %d until somebody promotes it; give the pause a duration", p.name(i), s.wave)
+			"%s pauses without a duration (%s), so the sync stays in wave %d until somebody promotes it; give the pause a duration", p.name(i), pausesAt(object), s.wave)
+	case byHand(object):
+		p.found(Warning, "pausing-gate", []int{i},
+			"%s is promoted by hand (spec.strategy.blueGreen.autoPromotionEnabled: false), so the sync stays in wave %d until somebody does; give it autoPromotionSeconds", p.name(i), s.wave)
 	}
+}
+
+// pausedBy is the field that stops an object.
+func pausedBy(object manifest.Object) string {
+	for _, field := range []string{"paused", "suspend"} {
+		if object.Value("spec", field) == true {
+			return "spec." + field
+		}
+	}
+	return ""
 }
 
 // suitingHook is the hook a Job should be: before everything if others need it and it needs nothing, after everything
@@ -53,17 +68,28 @@ func (p *planner) suitingHook(i int) string {
 	return "make it a hook (" + argocd.HookAnnotation + ": " + hook + ", argocd.argoproj.io/hook-delete-policy: BeforeHookCreation)"
 }
 
-// pausesForever looks for a canary step that only a human ends.
-func pausesForever(object manifest.Object) bool {
-	if object.Kind() != rolloutKind.Kind || object.Group() != rolloutKind.Group {
-		return false
+// pausesAt is the canary step that only a human ends.
+func pausesAt(object manifest.Object) string {
+	if !isRollout(object) {
+		return ""
 	}
-	for _, entry := range object.List("spec", "strategy", "canary", "steps") {
+	for n, entry := range object.List("spec", "strategy", "canary", "steps") {
 		step, _ := entry.(map[string]any)
 		pause, ok := step["pause"]
 		if m, _ := pause.(map[string]any); ok && m["duration"] == nil {
-			return true
+			return fmt.Sprintf("spec.strategy.canary.steps[%d].pause", n)
 		}
 	}
-	return false
+	return ""
+}
+
+// byHand says whether a blue-green Rollout waits for somebody who promotes it.
+func byHand(object manifest.Object) bool {
+	blueGreen := manifest.Object(object.Map("spec", "strategy", "blueGreen"))
+	seconds := blueGreen.Value("autoPromotionSeconds")
+	return isRollout(object) && blueGreen.Value("autoPromotionEnabled") == false && (seconds == nil || argocd.IsZero(seconds))
+}
+
+func isRollout(object manifest.Object) bool {
+	return object.Kind() == rolloutKind.Kind && object.Group() == rolloutKind.Group
 }

@@ -2,6 +2,9 @@ package wave
 
 import "github.com/tidegate/tidegate/plugin/wave/refer"
 
+// withNeededLeaf is the rule of a workload that goes last with what it needs.
+const withNeededLeaf = "with-needed-leaf"
+
 // chooseLeaves decides what goes into the last wave, which Argo CD never waits for: the kinds of the leaf tier, and
 // what rules 2 to 5 send there, as long as nothing of an earlier wave needs it.
 func (p *planner) chooseLeaves() {
@@ -12,6 +15,7 @@ func (p *planner) chooseLeaves() {
 	}
 	p.joinLeaves()
 	p.pullOut()
+	p.joinClaims()
 }
 
 // joinLeaves puts a workload that needs a leaf into the last wave with it, where that leaf could keep Argo CD waiting
@@ -27,14 +31,18 @@ func (p *planner) joinLeaves() {
 			continue
 		}
 		from.leaf = true
-		from.rule, from.text = "with-needed-leaf", "needs "+p.name(e.To)+", which nothing must wait for"
-		p.found(Warning, "with-needed-leaf", []int{e.From, e.To},
+		from.rule, from.text = withNeededLeaf, "needs "+p.name(e.To)+", which nothing must wait for"
+		p.found(Warning, withNeededLeaf, []int{e.From, e.To},
 			"%s needs %s (%s), which may never be %s: both are applied in the last wave, and the sync ends without waiting for %s",
 			p.name(e.From), p.name(e.To), e.Field, to.wait.Until, p.name(e.From))
 	}
+}
+
+// joinClaims names the user of a claim that is leaf because all its users are.
+func (p *planner) joinClaims() {
 	for n, e := range p.edges {
-		if claim := &p.slots[e.To]; p.uses(e) && !p.inert[n] && claim.leaf && p.slots[e.From].rule == "with-needed-leaf" {
-			claim.rule, claim.text = "claim-with-consumer", "with "+p.name(e.From)+", whose pods may have to come first for it to be bound"
+		if claim := &p.slots[e.To]; p.uses(e) && !p.inert[n] && claim.leaf && p.slots[e.From].leaf {
+			claim.rule, claim.text = claimWithConsumer, "with "+p.name(e.From)+claimWaits
 		}
 	}
 }
@@ -77,19 +85,23 @@ func (p *planner) pullOut() {
 			queue = append(queue, to)
 		}
 	}
-	for n, e := range p.edges {
-		if p.inert[n] || p.slots[e.From].phase() != syncPhase {
-			continue
+	link := func(from, to int, firm bool) {
+		s := &p.slots[from]
+		if s.phase() != syncPhase {
+			return
 		}
-		out[e.From] = append(out[e.From], e.To)
-		late := p.slots[e.From].fixed() && p.slots[e.From].pin.Wave >= leafWave
-		if !late || e.Strength == Healthy {
-			pull(e.From, e.To, e.Strength == Healthy)
+		out[from] = append(out[from], to)
+		if late := s.fixed() && s.pin.Wave >= leafWave; !late || firm {
+			pull(from, to, firm)
+		}
+	}
+	for n, e := range p.edges {
+		if !p.inert[n] {
+			link(e.From, e.To, e.Strength == Healthy)
 		}
 	}
 	for _, t := range p.together {
-		out[t.from] = append(out[t.from], t.to)
-		pull(t.from, t.to, false)
+		link(t.from, t.to, false)
 	}
 	for len(queue) > 0 {
 		from := queue[0]

@@ -85,7 +85,8 @@ const (
 type Reason struct {
 	Kind ReasonKind `json:"kind"`
 	// Rule is the name of the rule, with ByRule: claim-with-consumer, unused-claim, claim-before-consumer,
-	// unneeded-load-balancer, unconsumed-certificate, certificate-with-solver, needed-leaf, collapsed-cycle, last-wave.
+	// unneeded-load-balancer, unconsumed-certificate, certificate-with-solver, needed-leaf, with-needed-leaf, collapsed-cycle,
+	// last-wave.
 	Rule string `json:"rule,omitempty"`
 	// Edge is the reference that raised the resource, with ByEdge.
 	Edge *Edge `json:"edge,omitempty"`
@@ -138,7 +139,7 @@ const (
 type Finding struct {
 	Severity Severity `json:"severity"`
 	// Rule is the finding's name. Deadlocks: hook-needs-sync, gate-before-need, claim-before-consumer, pin-after-leaf.
-	// Warnings: pin-against-edge, declared-against-reference, collapsed-cycle, leaf-gates, certificate-with-solver,
+	// Warnings: pin-against-edge, declared-against-reference, collapsed-cycle, leaf-gates, with-needed-leaf, certificate-with-solver,
 	// claim-without-consumer, prune-waits-for-leaf, job-may-fail, job-suspended, job-vanishes, paused-gate,
 	// pausing-gate, wave-not-a-number, annotation-not-a-string, unknown-hook, depends-on-missing; hook-needs-sync is one,
 	// too, where Argo CD does not wait for the hook.

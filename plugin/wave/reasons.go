@@ -45,7 +45,7 @@ func (p *planner) explainFixed(i int) {
 	case s.pin.Blind:
 		s.reason = Reason{Kind: ByPin, Text: "the annotation " + s.pin.Annotation + " is no string: Argo CD sees no annotation and takes wave 0"}
 	case s.pin.Misread != "":
-		s.reason = Reason{Kind: ByPin, Text: fmt.Sprintf("pinned, but %q is no integer: Argo CD reads %d", s.pin.Misread, s.pin.Wave)}
+		s.reason = Reason{Kind: ByPin, Text: fmt.Sprintf("pinned, but %s is no integer: Argo CD reads %d", s.pin.Misread, s.pin.Wave)}
 	case s.pin.Annotation != "":
 		s.reason = Reason{Kind: ByPin, Text: "pinned by " + s.pin.Annotation}
 	}
@@ -68,7 +68,7 @@ func (p *planner) edgeReason(i int, e refer.Edge) Reason {
 func (p *planner) claimReason(i int) Reason {
 	for _, n := range p.neededBy[i] {
 		if e := p.edges[n]; p.uses(e) && p.slots[e.From].wave == p.slots[i].wave {
-			return Reason{Kind: ByRule, Rule: "claim-with-consumer", Text: "with " + p.name(e.From) + ", whose pods may have to come first for it to be bound"}
+			return Reason{Kind: ByRule, Rule: claimWithConsumer, Text: "with " + p.name(e.From) + claimWaits}
 		}
 	}
 	s := &p.slots[i]

@@ -129,55 +129,8 @@ func (p *planner) settle(r *round) {
 		if number := r.by[i]; number >= 0 {
 			s.by = r.edges[number]
 			if s.by < 0 && s.rule == "" && p.set.Items[i].Kind != claimKind {
-				s.rule, s.text = "certificate-with-solver", "with "+p.name(r.graph.Edge(number).To)+", since each would wait for the other"
+				s.rule, s.text = certificateWithSolver, "with "+p.name(r.graph.Edge(number).To)+", since each would wait for the other"
 			}
-		}
-	}
-}
-
-// settleLeaves puts the leaves after all that can be before them. In minimal mode they make no wave of their own, but
-// what Argo CD could wait for goes into the last there is.
-func (p *planner) settleLeaves() {
-	last := lowest
-	for i := range p.slots {
-		if s := &p.slots[i]; !s.leaf && s.phase() == syncPhase && (!s.fixed() || p.opts.mode() == Minimal) {
-			last = max(last, s.wave)
-		}
-	}
-	base := 0
-	if p.opts.mode() != Minimal {
-		base = max(leafWave, last+1)
-	}
-	for i := range p.slots {
-		if s := &p.slots[i]; s.leaf {
-			s.wave = base
-		}
-	}
-	for n, e := range p.edges {
-		s := &p.slots[e.From]
-		if !s.leaf || p.inert[n] || p.slots[e.To].leaf || p.slots[e.To].phase() != syncPhase {
-			continue
-		}
-		if wave := p.slots[e.To].wave + p.distance(e.From, e.To, e.Strength); wave > s.wave {
-			s.wave, s.by = wave, n
-		}
-	}
-	if p.opts.mode() == Minimal {
-		p.waitLast(last)
-	}
-}
-
-// waitLast moves the leaves that Argo CD could wait for into the last wave.
-func (p *planner) waitLast(last int) {
-	for i := range p.slots {
-		if s := &p.slots[i]; s.leaf {
-			last = max(last, s.wave)
-		}
-	}
-	for i := range p.slots {
-		if s := &p.slots[i]; s.leaf && s.waits && s.wave < last {
-			s.wave, s.by = last, -1
-			s.rule, s.text = "last-wave", "nothing needs it, so it goes where Argo CD waits for nothing"
 		}
 	}
 }

@@ -17,7 +17,7 @@ type Pin struct {
 	Wave int
 	// Annotation is the one that says so, "" where the object has none.
 	Annotation string
-	// Misread is a value that is no integer to Argo CD, which silently goes on with Wave.
+	// Misread is a value that is no integer to Argo CD, which silently goes on with Wave. It is quoted: it may be empty.
 	Misread string
 	// Blind says that Annotation is no string: Argo CD then sees none of the object's annotations.
 	Blind bool
@@ -43,7 +43,7 @@ func ReadPin(object manifest.Object) Pin {
 			return pin
 		}
 		if pin.Misread == "" {
-			pin.Misread = text
+			pin.Misread = strconv.Quote(text)
 		}
 	}
 	return pin

@@ -22,8 +22,7 @@ const (
 // write the status or finalizers of such resources or, where none may write those of this kind, of others of its
 // group. A role over all groups says nothing about any one of them. An Ingress has a controller in the same way.
 func (f *finder) controllers() {
-	controls := f.controls()
-	if len(controls) == 0 {
+	if len(f.control) == 0 {
 		return
 	}
 	for i := range f.set.Items {
@@ -33,10 +32,10 @@ func (f *finder) controllers() {
 		}
 		found := false
 		for _, name := range append(f.set.resources(kind), wholeGroup) {
-			found = f.controlled(i, controls[resource{kind.Group, name}]) || found
+			found = f.controlled(i, f.control[resource{kind.Group, name}]) || found
 		}
 		if !found && custom(kind) {
-			f.controlled(i, controls[resource{kind.Group, anyOfGroup}])
+			f.controlled(i, f.control[resource{kind.Group, anyOfGroup}])
 		}
 	}
 }
@@ -59,12 +58,22 @@ func (f *finder) controlled(i int, controls []control) bool {
 	return found
 }
 
+// home is the namespace of a group's controller, if the set holds it: there it looks for what cluster-scoped objects name.
+func (f *finder) home(group, otherwise string) string {
+	for _, c := range f.control[resource{group, anyOfGroup}] {
+		if c.namespace == "" {
+			return f.set.Items[c.workloads[0]].ID.Namespace
+		}
+	}
+	return otherwise
+}
+
 var ingressKind = Kind{"networking.k8s.io", "Ingress"}
 
 // controls reads the roles that workloads of the set have.
 func (f *finder) controls() map[resource][]control {
 	out := map[resource][]control{}
-	for _, b := range f.readBindings() {
+	for _, b := range f.bindings {
 		if b.role < 0 {
 			continue
 		}

@@ -63,9 +63,10 @@ func (f *finder) reference(from int, row *Reference, value any, beside map[strin
 	if name == "" || row.Unless != "" && beside[row.Unless] == true || row.When != "" && beside[row.When] != true {
 		return
 	}
-	namespace := f.set.Items[from].ID.Namespace
-	if namespace == "" {
-		namespace = row.In
+	item := &f.set.Items[from]
+	namespace := item.ID.Namespace
+	if row.In != "" && f.set.effective(item.Kind, "any") == "" {
+		namespace = f.home(item.Kind.Group, row.In)
 	}
 	if row.Namespace != "" {
 		if ns, _ := beside[row.Namespace].(string); ns != "" {

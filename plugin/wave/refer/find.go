@@ -42,6 +42,7 @@ func Find(set *Set, extra []Reference) (*Result, error) {
 func find(set *Set, table []Reference) (*Result, error) {
 	f := &finder{set: set, seen: map[pair]int{}}
 	f.index()
+	f.rights()
 	f.producers()
 	f.fields(table)
 	f.claims()
@@ -64,6 +65,8 @@ type finder struct {
 	pods      podIndex
 	makers    map[secret][]int
 	accountOf map[account][]int // workloads that run as an account
+	bindings  []binding
+	control   map[resource][]control // who controls which custom resources
 	missing   []Missing
 	errs      []error
 }

@@ -42,7 +42,8 @@ type Reference struct {
 	When   string `json:"when,omitempty"`
 	// Namespace is a field beside the name that holds the namespace; without one it is that of the object.
 	Namespace string `json:"namespace,omitempty"`
-	// In is the namespace of what an object without namespace names, where Namespace says nothing.
+	// In is the namespace of what a cluster-scoped object names, where Namespace says nothing and the set does not hold
+	// the controller of its group; else it is the controller's.
 	In string `json:"in,omitempty"`
 	// Form says how the string is to be read: "" a name, "namespace/name", or "host", a Service's DNS name.
 	Form string `json:"form,omitempty"`

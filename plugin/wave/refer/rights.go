@@ -22,19 +22,30 @@ const rbacGroup = "rbac.authorization.k8s.io"
 
 var serviceAccountKind = Kind{"", "ServiceAccount"}
 
-// accounts: a workload needs the bindings of its ServiceAccount, and the pull secrets that the account adds to its pods.
-func (f *finder) accounts() {
+// rights notes who runs as which account, and what the accounts may do.
+func (f *finder) rights() {
 	f.accountOf = map[account][]int{}
 	for i := range f.set.Items {
-		item := &f.set.Items[i]
-		if item.Pods == nil {
-			continue
+		if item := &f.set.Items[i]; item.Pods != nil {
+			who := item.account()
+			f.accountOf[who] = append(f.accountOf[who], i)
 		}
-		who := account{item.ID.Namespace, item.Pods.ServiceAccount()}
-		f.accountOf[who] = append(f.accountOf[who], i)
-		f.pullSecrets(i, who)
 	}
-	for _, b := range f.readBindings() {
+	f.bindings = f.readBindings()
+	f.control = f.controls()
+}
+
+// account is the one that an object's pods run as.
+func (i *Item) account() account { return account{i.ID.Namespace, i.Pods.ServiceAccount()} }
+
+// accounts: a workload needs the bindings of its ServiceAccount, and the pull secrets that the account adds to its pods.
+func (f *finder) accounts() {
+	for i := range f.set.Items {
+		if item := &f.set.Items[i]; item.Pods != nil {
+			f.pullSecrets(i, item.account())
+		}
+	}
+	for _, b := range f.bindings {
 		for n, subject := range b.subjects {
 			for _, workload := range f.accountOf[subject] {
 				f.add(Edge{From: workload, To: b.item, Field: f.fieldOf(b.item, b.fields[n]), Strength: Applied})
