@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	childrender "github.com/tidegate/tidegate/plugin/render"
 	"github.com/tidegate/tidegate/test/cmpserver"
 )
 
@@ -23,6 +24,9 @@ const (
 var bin string
 
 func TestMain(m *testing.M) {
+	if childrender.IsChild() {
+		os.Exit(childrender.ServeChild())
+	}
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
