@@ -8,9 +8,10 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
-	"syscall"
+	"sync/atomic"
 	"time"
 
 	"github.com/tidegate/tidegate/plugin/render"
@@ -24,23 +25,19 @@ const settled = 2 * time.Second
 type Folder struct {
 	disk *render.Disk
 
-	mu     sync.Mutex
-	hashes map[string]hashed
+	mu   sync.Mutex
+	last *Revision
+	// seen are all that the last walk found.
+	seen map[string]found
 }
 
-// hashed is the hash of a file that had these times and this size.
-type hashed struct {
+// found is a file or a folder as it was found.
+type found struct {
 	stat fileStat
+	// hash is that of a file's content.
 	hash string
-	// sure says that a change after the hash was taken would show in the times.
+	// sure says that a change since then would show in the times.
 	sure bool
-}
-
-// fileStat is what changes when a file does.
-type fileStat struct {
-	size             int64
-	modified, change time.Time
-	inode            uint64
 }
 
 // OpenFolder returns a folder as a source.
@@ -49,7 +46,7 @@ func OpenFolder(dir string) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Folder{disk: disk, hashes: map[string]hashed{}}, nil
+	return &Folder{disk: disk}, nil
 }
 
 // Close releases the folder.
@@ -59,76 +56,99 @@ func (f *Folder) Close() error { return f.disk.Close() }
 func (f *Folder) Open(ctx context.Context) (*Revision, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	tree, hashes := newSnapshot(), make(map[string]hashed, len(f.hashes))
-	tree.content = func(e *entry) ([]byte, error) {
-		if e.mode&fs.ModeSymlink != 0 {
-			target, err := f.disk.ReadLink(e.path)
-			return []byte(target), err
-		}
-		return f.disk.ReadFile(e.path)
+	if f.last != nil && f.unchanged() {
+		return f.last, nil
 	}
-	err := filepath.WalkDir(f.disk.Dir(), func(name string, found fs.DirEntry, err error) error {
+	tree, seen := newSnapshot(), make(map[string]found, len(f.seen))
+	tree.content = f.content
+	err := filepath.WalkDir(f.disk.Dir(), func(name string, at fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		relative, err := filepath.Rel(f.disk.Dir(), name)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case relative == ".":
-			return ctx.Err()
-		case found.Name() == ".git" && found.IsDir():
+		}
+		if at.Name() == ".git" && at.IsDir() {
 			return filepath.SkipDir
 		}
-		return f.visit(tree, hashes, filepath.ToSlash(relative), found)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return f.visit(tree, seen, filepath.ToSlash(relative), at)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the repository: %w", err)
 	}
-	f.hashes = hashes
+	f.seen = seen
 	tree.sort()
-	return &Revision{ID: identify(tree), Tree: tree}, nil
+	f.last = &Revision{ID: identify(tree), Tree: tree}
+	return f.last, nil
 }
 
-func (f *Folder) visit(tree *snapshot, hashes map[string]hashed, name string, found fs.DirEntry) error {
-	info, err := found.Info()
+// unchanged tells whether everything is as it was, by the times of files and folders alone.
+func (f *Folder) unchanged() bool {
+	names := slices.Collect(maps.Keys(f.seen))
+	var changed atomic.Bool
+	var group sync.WaitGroup
+	for chunk := range slices.Chunk(names, len(names)/runtime.GOMAXPROCS(0)+1) {
+		group.Go(func() {
+			for _, name := range chunk {
+				if changed.Load() {
+					return
+				}
+				known := f.seen[name]
+				if stat, err := statFile(f.disk.Dir() + "/" + name); err != nil || !known.sure || stat != known.stat {
+					changed.Store(true)
+				}
+			}
+		})
+	}
+	group.Wait()
+	return !changed.Load()
+}
+
+func (f *Folder) content(e *entry) ([]byte, error) {
+	if e.mode&fs.ModeSymlink != 0 {
+		target, err := f.disk.ReadLink(e.path)
+		return []byte(target), err
+	}
+	return f.disk.ReadFile(e.path)
+}
+
+func (f *Folder) visit(tree *snapshot, seen map[string]found, name string, at fs.DirEntry) error {
+	info, err := at.Info()
 	if err != nil {
 		return err
 	}
 	e := &entry{path: name, mode: info.Mode(), bytes: info.Size()}
-	switch {
+	stat, err := statFile(f.disk.Dir() + "/" + name)
+	if err != nil {
+		return err
+	}
+	now := found{stat: stat, sure: stat.last() < time.Now().Add(-settled).UnixNano()}
+	switch known := f.seen[name]; {
 	case info.Mode()&fs.ModeSymlink != 0:
 		target, err := f.disk.ReadLink(name)
 		if err != nil {
 			return err
 		}
-		e.hash = sum([]byte(target))
-	case info.Mode().IsRegular():
-		known, err := f.hash(name, info)
+		now.hash = sum([]byte(target))
+	case !info.Mode().IsRegular():
+	case known.sure && known.stat == now.stat:
+		now.hash = known.hash
+	default:
+		content, err := f.disk.ReadFile(name)
 		if err != nil {
 			return err
 		}
-		hashes[name], e.hash = known, known.hash
+		now.hash = sum(content)
 	}
-	tree.add(e)
+	seen[name], e.hash = now, now.hash
+	if name != "." {
+		tree.add(e)
+	}
 	return nil
-}
-
-// hash returns the hash of a file, which it reads only if it may have changed.
-func (f *Folder) hash(name string, info fs.FileInfo) (hashed, error) {
-	now := fileStat{size: info.Size(), modified: info.ModTime()}
-	if system, ok := info.Sys().(*syscall.Stat_t); ok {
-		now.inode, now.change = system.Ino, time.Unix(system.Ctim.Unix())
-	}
-	if known, ok := f.hashes[name]; ok && known.sure && known.stat == now {
-		return known, nil
-	}
-	started := time.Now()
-	content, err := f.disk.ReadFile(name)
-	if err != nil {
-		return hashed{}, err
-	}
-	return hashed{stat: now, hash: sum(content), sure: now.change.Before(started.Add(-settled)) && now.modified.Before(started.Add(-settled))}, nil
 }
 
 func sum(content []byte) string {

@@ -3,8 +3,6 @@ package params
 import (
 	"strings"
 
-	"k8s.io/apimachinery/pkg/util/validation"
-
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 
 	"github.com/tidegate/tidegate/generator/catalog"
@@ -31,8 +29,8 @@ func (c *computation) service(service *catalog.Service, overlay *catalog.Overlay
 		set := settings.set(cluster, overlay.Path, &overlay.Facts, common)
 		set.Kind, set.Service, set.Environment = Services, service.Name, environment.Name
 		set.Name = platform.Name(environment.NameRule(), service.Name, environment.Name, cluster.Name)
-		set.Batch = batch(environment.Environment, cluster, set.Name)
-		set.Labels = settings.labels(&set)
+		set.Batch = batch(environment.rules, cluster, set.Name)
+		set.Labels = settings.labels(&set, c.isLabelValue(cluster.Name))
 		c.add(set)
 	}
 }
@@ -66,7 +64,7 @@ func (c *computation) clusterConfig(config *catalog.ClusterConfig, cluster *flee
 	set := settings.set(cluster, config.Path, &config.Facts, sharing(c.View.Platform.ClusterFolders(config.Cluster)))
 	set.Kind, set.Batch = ClusterConfig, ClusterConfig
 	set.Name = platform.Name(c.View.Platform.ClusterConfig.NameRule(), "", "", cluster.Name)
-	set.Labels = settings.labels(&set)
+	set.Labels = settings.labels(&set, c.isLabelValue(cluster.Name))
 	c.add(set)
 }
 
@@ -97,7 +95,8 @@ func list(files []string) string {
 type shared struct {
 	// paths is argocd.argoproj.io/manifest-generate-paths: folders from the root of the repository.
 	paths string
-	texts map[*settings]texts
+	// texts are by settings whatever the cluster: its values make no difference to them.
+	texts map[settingsKey]texts
 }
 
 // texts are what settings and facts make together.
@@ -107,18 +106,18 @@ type texts struct {
 }
 
 func sharing(folders []string) *shared {
-	return &shared{paths: "/" + strings.Join(folders, ";/"), texts: map[*settings]texts{}}
+	return &shared{paths: "/" + strings.Join(folders, ";/"), texts: map[settingsKey]texts{}}
 }
 
 // set is what settings say, and facts.
 func (s *settings) set(cluster *fleet.Cluster, path string, facts *catalog.Facts, shared *shared) Set {
-	made, known := shared.texts[s]
+	made, known := shared.texts[s.ofAnyCluster]
 	if !known {
 		made = texts{
 			annotations:       with(s.Annotations, v1alpha1.AnnotationKeyManifestGeneratePaths, shared.paths),
 			ignoreDifferences: ignoreDifferences(s.IgnoreDifferences, facts.Autoscaled),
 		}
-		shared.texts[s] = made
+		shared.texts[s.ofAnyCluster] = made
 	}
 	return Set{
 		Cluster:   Cluster{Name: cluster.Name, Server: cluster.Server, Labels: orEmpty(cluster.Labels)},
@@ -132,20 +131,17 @@ func (s *settings) set(cluster *fleet.Cluster, path string, facts *catalog.Facts
 	}
 }
 
-// labels are the settings' own and those that tell what an Application is.
-func (s *settings) labels(set *Set) map[string]string {
+// labels are the settings' own and those that tell what an Application is. The cluster's name may be no label's value.
+func (s *settings) labels(set *Set, isLabelValue bool) map[string]string {
 	out := make(map[string]string, len(s.Labels)+5)
 	for name, value := range s.Labels {
 		out[name] = value
 	}
-	for name, value := range map[string]string{
-		KindLabel: set.Kind, ServiceLabel: set.Service, EnvironmentLabel: set.Environment, BatchLabel: set.Batch,
-	} {
-		if value != "" {
-			out[name] = value
-		}
+	out[KindLabel], out[BatchLabel] = set.Kind, set.Batch
+	if set.Service != "" {
+		out[ServiceLabel], out[EnvironmentLabel] = set.Service, set.Environment
 	}
-	if len(validation.IsValidLabelValue(set.Cluster.Name)) == 0 {
+	if isLabelValue {
 		out[ClusterLabel] = set.Cluster.Name
 	}
 	return out

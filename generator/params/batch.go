@@ -11,26 +11,45 @@ import (
 	"github.com/tidegate/tidegate/internal/platform"
 )
 
-// batch is the first of the environment's batches that takes an Application. It depends on the Application and its cluster
-// alone: others that come and go move nothing.
-func batch(environment *platform.Environment, cluster *fleet.Cluster, name string) string {
-	upTo := 0
-	for _, b := range environment.Batches {
-		percent, _ := platform.Percent(b.Share)
-		upTo += percent
-		switch {
-		case b.ClusterSelector != nil && !matches(b.ClusterSelector, cluster.Labels),
-			percent > 0 && percentile(name) >= upTo:
-			continue
-		}
-		return environment.Name + "-" + b.Name
-	}
-	return environment.Name
+// rule is one of an environment's batches.
+type rule struct {
+	batch    string
+	selector labels.Selector
+	// below is the percentile up to which Applications are taken; 0 takes whatever comes.
+	below int
 }
 
-func matches(selector *metav1.LabelSelector, of map[string]string) bool {
-	s, err := metav1.LabelSelectorAsSelector(selector)
-	return err == nil && s.Matches(labels.Set(of))
+// rules are those of an environment, in their order.
+func rules(environment *platform.Environment) []rule {
+	var out []rule
+	shares := 0
+	for _, b := range environment.Batches {
+		next := rule{batch: environment.Name + "-" + b.Name}
+		if b.ClusterSelector != nil {
+			// Parse has checked it; one that matches nothing is what is left of one that could not be read.
+			next.selector = labels.Nothing()
+			if selector, err := metav1.LabelSelectorAsSelector(b.ClusterSelector); err == nil {
+				next.selector = selector
+			}
+		}
+		if percent, err := platform.Percent(b.Share); err == nil {
+			shares += percent
+			next.below = shares
+		}
+		out = append(out, next)
+	}
+	return append(out, rule{batch: environment.Name})
+}
+
+// batch is the first of the environment's batches that takes an Application. It depends on the Application and its cluster
+// alone: others that come and go move nothing.
+func batch(rules []rule, cluster *fleet.Cluster, name string) string {
+	for _, r := range rules {
+		if (r.selector == nil || r.selector.Matches(labels.Set(cluster.Labels))) && (r.below == 0 || percentile(name) < r.below) {
+			return r.batch
+		}
+	}
+	return ""
 }
 
 // percentile is a number from 0 to 99 that spreads names evenly, and is the same for a name forever.

@@ -17,7 +17,7 @@ import (
 
 // Compute works out the parameter sets. Its error is an *InputError (the input names what is not there) or a *Refusal.
 func Compute(world World, input Input) (*Result, error) {
-	c := &computation{World: world, input: input, names: map[string]string{}, settings: map[settingsKey]*settings{}}
+	c := &computation{World: world, input: input, names: map[string]string{}, settings: map[settingsKey]*settings{}, labelValues: map[string]bool{}}
 	if err := c.knownNames(); err != nil {
 		return nil, err
 	}
@@ -47,6 +47,8 @@ type computation struct {
 	problems []string
 	names    map[string]string
 	settings map[settingsKey]*settings
+	// labelValues tells which clusters' names can be the value of a label.
+	labelValues map[string]bool
 }
 
 func (c *computation) problem(format string, arguments ...any) {
@@ -85,12 +87,14 @@ func (c *computation) knownNames() error {
 type target struct {
 	*platform.Environment
 	order int
+	rules []rule
 	// clusters are those that the input picks among the environment's.
 	clusters []*fleet.Cluster
 }
 
 func (c *computation) services() {
 	targets := c.targets()
+	c.Sets = make([]Set, 0, c.count(targets))
 	for i := range c.View.Services {
 		service := &c.View.Services[i]
 		if c.input.Services != nil && !slices.Contains(c.input.Services, service.Name) {
@@ -110,6 +114,19 @@ func (c *computation) services() {
 			}
 		}
 	}
+}
+
+// count is how many sets there may be.
+func (c *computation) count(targets map[string]*target) int {
+	sets := 0
+	for _, service := range c.View.Services {
+		for _, overlay := range service.Overlays {
+			if t := targets[overlay.Environment]; t != nil && (c.input.Services == nil || slices.Contains(c.input.Services, service.Name)) {
+				sets += len(t.clusters)
+			}
+		}
+	}
+	return sets
 }
 
 func (t *target) asked(input Input) bool {
@@ -161,7 +178,7 @@ func (c *computation) targets() map[string]*target {
 				"{service}-{environment}-{cluster} does, and names the Applications anew", at, written(&t.ClusterSelector),
 				len(matched), clusterNames(matched), t.NameRule())
 		default:
-			t.clusters = c.matching(c.input.ClusterSelector, matched)
+			t.clusters, t.rules = c.matching(c.input.ClusterSelector, matched), rules(t.Environment)
 		}
 	}
 	return out
@@ -220,7 +237,7 @@ func (c *computation) add(set Set) {
 	if len(set.Name) > validation.LabelValueMaxLength {
 		c.problem("%s: the Application's name %s has %d characters; Argo CD tracks resources by a label of at most %d. Shorten the name of the service, environment or cluster, or the rule applicationName",
 			set.Path, set.Name, len(set.Name), validation.LabelValueMaxLength)
-	} else if wrong := validation.IsDNS1123Subdomain(set.Name); len(wrong) > 0 {
+	} else if wrong := checkName(set.Name); len(wrong) > 0 {
 		c.problem("%s: %q cannot be the name of an Application: %s. The cluster's name is %q; Argo CD's cluster Secret can give it another",
 			set.Path, set.Name, wrong[0], set.Cluster.Name)
 	}
@@ -230,6 +247,28 @@ func (c *computation) add(set Set) {
 	}
 	c.names[set.Name] = place
 	c.Sets = append(c.Sets, set)
+}
+
+// checkName is validation.IsDNS1123Subdomain, which costs more than all the rest of a parameter set, where it may have
+// something to say.
+func checkName(name string) []string {
+	plain := name != "" && name[0] != '-' && name[len(name)-1] != '-'
+	for i := range len(name) {
+		plain = plain && (name[i] >= 'a' && name[i] <= 'z' || name[i] >= '0' && name[i] <= '9' || name[i] == '-')
+	}
+	if plain {
+		return nil
+	}
+	return validation.IsDNS1123Subdomain(name)
+}
+
+func (c *computation) isLabelValue(cluster string) bool {
+	is, known := c.labelValues[cluster]
+	if !known {
+		is = len(validation.IsValidLabelValue(cluster)) == 0
+		c.labelValues[cluster] = is
+	}
+	return is
 }
 
 func (c *computation) find(kind FindingKind, path, format string, arguments ...any) {

@@ -16,6 +16,8 @@ import (
 type settings struct {
 	platform.Application
 	pluginParameters, syncPolicy string
+	// ofAnyCluster is the key without the cluster.
+	ofAnyCluster settingsKey
 }
 
 // settingsKey tells settings apart: most Applications of an environment have the same ones.
@@ -69,7 +71,8 @@ func (c *computation) complete(key settingsKey, merged platform.Application) *se
 	if !complete {
 		return nil
 	}
-	return &settings{Application: merged, pluginParameters: pluginParameters(merged), syncPolicy: syncPolicy(merged.SyncPolicy)}
+	return &settings{Application: merged, pluginParameters: pluginParameters(merged), syncPolicy: syncPolicy(merged.SyncPolicy),
+		ofAnyCluster: settingsKey{service: key.service, environment: key.environment}}
 }
 
 func syncPolicy(policy *v1alpha1.SyncPolicy) string {

@@ -13,10 +13,16 @@ import (
 	"github.com/tidegate/tidegate/internal/strict"
 )
 
+// answered is what Argo CD's client makes of a failure that the server has answered with.
+var answered = regexp.MustCompile(`(?s)API error with status code \d+: (.+)`)
+
 var missingKey = regexp.MustCompile(`at <([^>]+)>: map has no entry for key "([^"]*)"`)
 
 // explain says of a template that uses a key which is not there which key, and which was probably meant.
 func explain(err error, application string) error {
+	if said := answered.FindStringSubmatch(err.Error()); said != nil {
+		return errors.New(said[1])
+	}
 	of := ""
 	if application != "" {
 		of = " of " + application
@@ -26,6 +32,9 @@ func explain(err error, application string) error {
 		return fmt.Errorf("Argo CD cannot compute the Application%s: %w", of, err)
 	}
 	message := fmt.Sprintf("the template uses %s, and the parameter set%s has no %q", found[1], of, found[2])
+	if found[1] == "."+found[2] || strings.HasPrefix(found[1], "."+found[2]+".") {
+		return fmt.Errorf("%s; everything of it lies under .%s", message, params.Key)
+	}
 	if keys := keysBeside(found[1], found[2]); keys != nil {
 		return fmt.Errorf("%s; %s", message, strict.Hint(found[2], keys))
 	}
@@ -38,9 +47,6 @@ func keysBeside(expression, key string) []string {
 	at := slices.Index(parts, key)
 	if at < 0 {
 		return nil
-	}
-	if at == 0 {
-		return []string{params.Key}
 	}
 	var of reflect.Type
 	switch strings.Join(parts[:at], ".") {

@@ -77,9 +77,11 @@ func (c *ClusterConfig) NameRule() string {
 	return cmp.Or(c.ApplicationName, defaultClusterConfigName)
 }
 
-// Name applies a naming rule.
+// Name applies a naming rule. The cluster's name comes last: it alone may hold anything.
 func Name(rule, service, environment, cluster string) string {
-	return strings.NewReplacer("{service}", service, "{environment}", environment, "{cluster}", cluster).Replace(rule)
+	rule = strings.ReplaceAll(rule, "{service}", service)
+	rule = strings.ReplaceAll(rule, "{environment}", environment)
+	return strings.ReplaceAll(rule, "{cluster}", cluster)
 }
 
 // merge lays the second over the first.

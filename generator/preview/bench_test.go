@@ -1,0 +1,45 @@
+package preview_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/tidegate/tidegate/generator"
+	"github.com/tidegate/tidegate/generator/params"
+	"github.com/tidegate/tidegate/generator/preview"
+	"github.com/tidegate/tidegate/manifests"
+)
+
+// BenchmarkArgoCDsTemplating is what Argo CD's own code costs for each Application, the request over loopback included:
+// the answer is ready.
+func BenchmarkArgoCDsTemplating(b *testing.B) {
+	sets := shipped(b, manifests.Services)
+	for _, applications := range []int{100, 1000} {
+		answer := &generator.Answer{Sets: many(b, applications)}
+		b.Run(fmt.Sprint(applications), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				run(b, preview.Options{ApplicationSets: sets, Answerer: answererFunc(func(context.Context, generator.Request) (*generator.Answer, error) {
+					return answer, nil
+				})})
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*applications), "µs/Application")
+		})
+	}
+}
+
+// many are the example's parameter sets, under as many names.
+func many(b *testing.B, count int) []params.Set {
+	b.Helper()
+	answer, err := example(b).Answer(context.Background(), generator.Request{Input: params.Input{Kind: params.Services}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	sets := make([]params.Set, count)
+	for i := range sets {
+		sets[i] = answer.Sets[i%len(answer.Sets)]
+		sets[i].Name = fmt.Sprintf("%s-%d", sets[i].Name, i)
+	}
+	return sets
+}
