@@ -18,14 +18,11 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/go/build-ca
 
 FROM ${BASE_IMAGE}
 COPY --from=build /out/tidegate /out/tidegate-plugin /usr/local/bin/
-# Where argocd-cmp-server looks. A ConfigMap mounted over it changes the floor of the policy without another image.
+# Where Argo CD's plugin servers look, and ours. A ConfigMap mounted over it changes the floor of the policy without another image.
 COPY plugin.yaml /home/argocd/cmp-server/config/
 ENV PATH=/usr/local/bin
 # Argo CD's own user: the plugin's socket belongs to it, and repo-server must be able to connect.
 USER 999:999
-# Not in this image: an init container of repo-server copies Argo CD's own (static) binary into the volume var-files, which
-# the sidecar mounts at /var/run/argocd. So the server always speaks the protocol of the Argo CD that calls it; it starts
-# tidegate-plugin, found on PATH, for each request.
-# The root file system may be read-only: only /tmp (an emptyDir: repositories are unpacked there) and the socket's folder
-# are written to.
-ENTRYPOINT ["/var/run/argocd/argocd-cmp-server"]
+# The plugin's own server. The root file system may be read-only: only the socket's folder is written to. To run the plugin
+# with Argo CD's own server instead, which starts a process for each request, see examples/argocd/repo-server-exec.yaml.
+ENTRYPOINT ["/usr/local/bin/tidegate-plugin", "serve"]

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,8 +15,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// patched applies the example's patch to the Deployment that Argo CD ships.
-func patched(t *testing.T) appsv1.Deployment {
+// patched applies one of the example's patches to the Deployment that Argo CD ships.
+func patched(t *testing.T, patch string) appsv1.Deployment {
 	t.Helper()
 	argocd, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-cd/v2").Output()
 	if err != nil {
@@ -24,7 +25,7 @@ func patched(t *testing.T) appsv1.Deployment {
 	files := filesys.MakeFsInMemory()
 	for name, source := range map[string]string{
 		"deployment.yaml": filepath.Join(strings.TrimSpace(string(argocd)), "manifests/base/repo-server/argocd-repo-server-deployment.yaml"),
-		"patch.yaml":      filepath.Join(root, "examples/argocd/repo-server.yaml"),
+		"patch.yaml":      filepath.Join(root, "examples/argocd", patch),
 	} {
 		content, err := os.ReadFile(source)
 		if err != nil {
@@ -54,7 +55,35 @@ func patched(t *testing.T) appsv1.Deployment {
 }
 
 func TestSidecarFitsArgoCDsOwnRepoServer(t *testing.T) {
-	pod := patched(t).Spec.Template.Spec
+	sidecar, _ := sidecarOf(t, "repo-server.yaml")
+	if len(sidecar.Command) > 0 {
+		t.Errorf("the sidecar runs %v, not what the image runs", sidecar.Command)
+	}
+	if !slices.Contains(instructions(t), `ENTRYPOINT ["/usr/local/bin/tidegate-plugin", "serve"]`) {
+		t.Error("the image does not run the plugin's server")
+	}
+	for _, probe := range []*corev1.Probe{sidecar.ReadinessProbe, sidecar.LivenessProbe} {
+		if probe == nil || probe.HTTPGet.Port.StrVal != sidecar.Ports[0].Name {
+			t.Errorf("probe %v asks another port than %v", probe, sidecar.Ports)
+		}
+	}
+}
+
+func TestSidecarWithArgoCDsOwnServerFitsItToo(t *testing.T) {
+	sidecar, pod := sidecarOf(t, "repo-server-exec.yaml")
+	server := pod.InitContainers[0].Command[len(pod.InitContainers[0].Command)-1]
+	if len(sidecar.Command) != 1 || sidecar.Command[0] != server {
+		t.Errorf("the sidecar runs %v, repo-server's init container copies the plugin server to %s", sidecar.Command, server)
+	}
+	if !slices.ContainsFunc(sidecar.VolumeMounts, func(m corev1.VolumeMount) bool { return m.MountPath == filepath.Dir(server) }) {
+		t.Errorf("the sidecar mounts nothing at %s", filepath.Dir(server))
+	}
+}
+
+// sidecarOf checks what holds for each way to run the plugin, and returns the sidecar and its pod.
+func sidecarOf(t *testing.T, patch string) (corev1.Container, corev1.PodSpec) {
+	t.Helper()
+	pod := patched(t, patch).Spec.Template.Spec
 	containers := map[string]corev1.Container{}
 	for _, container := range pod.Containers {
 		containers[container.Name] = container
@@ -86,11 +115,5 @@ func TestSidecarFitsArgoCDsOwnRepoServer(t *testing.T) {
 			}
 		}
 	}
-	server := pod.InitContainers[0].Command[len(pod.InitContainers[0].Command)-1]
-	if len(sidecar.Command) != 1 || sidecar.Command[0] != server {
-		t.Errorf("the sidecar runs %v, repo-server's init container copies the plugin server to %s", sidecar.Command, server)
-	}
-	if mounted[filepath.Dir(server)] == "" {
-		t.Errorf("the sidecar mounts nothing at %s", filepath.Dir(server))
-	}
+	return sidecar, pod
 }
