@@ -1,5 +1,6 @@
 // Command demo shows on the example repository what Tidegate does to a deployment: the plan, the manifests with their waves,
-// a refusal, and the same manifests out of Argo CD's own plugin server. It needs no cluster and no network, and fails if
+// the same manifests out of Argo CD's own plugin server, the Applications out of Argo CD's own ApplicationSet code, what one
+// changed line changes, and a refusal. It needs no cluster and no network, and fails if
 // anything that it shows is not so.
 package main
 
@@ -28,15 +29,16 @@ type demo struct {
 func main() {
 	bin := flag.String("bin", "bin", "the folder of the binaries")
 	repo := flag.String("repo", "examples/gitops-platform", "the config repository")
+	clusters := flag.String("clusters", "examples/clusters.yaml", "the clusters")
 	config := flag.String("config", ".", "the folder of plugin.yaml")
 	flag.Parse()
-	if err := run(*bin, *repo, *config); err != nil {
+	if err := run(*bin, *repo, *clusters, *config); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
-func run(bin, repo, config string) error {
+func run(bin, repo, clusters, config string) error {
 	bin, err := filepath.Abs(bin)
 	if err != nil {
 		return err
@@ -53,8 +55,15 @@ func run(bin, repo, config string) error {
 	if err := os.Mkdir(filepath.Join(checkout, ".git"), 0o700); err != nil {
 		return err
 	}
+	known, err := os.ReadFile(clusters)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(checkout, "clusters.yaml"), known, 0o600); err != nil {
+		return err
+	}
 	d := demo{bin: bin, repo: checkout}
-	return errors.Join(d.plan(), d.render(), d.argoCD(config), d.refusal())
+	return errors.Join(d.plan(), d.render(), d.argoCD(config), d.generator(), d.applications(), d.promotion(), d.refusal())
 }
 
 func title(text string) { fmt.Printf("\n=== %s\n\n", text) }
