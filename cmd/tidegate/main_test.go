@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/tidegate/tidegate/cmd/internal/cli"
+	"github.com/tidegate/tidegate/plugin/render"
+)
+
+func TestMain(m *testing.M) {
+	if render.IsChild() {
+		os.Exit(render.ServeChild())
+	}
+	render.Lockdown()
+	os.Exit(m.Run())
+}
+
+const (
+	repo     = "--repo-dir=../../examples/gitops-platform"
+	clusters = "--clusters-file=../../examples/clusters.yaml"
+	written  = "../../generator/preview/testdata/handwritten"
+)
+
+func execute(args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = cli.Execute(context.Background(), newCommand(), args, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestExitCodesOfPreviewTellWhoIsAtFault(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	for _, test := range []struct {
+		name   string
+		args   []string
+		want   int
+		stdout string
+		stderr string
+	}{
+		{"computed", []string{clusters, "-o", "name", "--service", "ledger-worker"}, 0, "ledger-worker-production\nledger-worker-staging\n", ""},
+		{"the same as by hand", []string{clusters, "--service", "payments-api", "--environment", "staging", "--environment", "production", "--diff", written}, 0, "payments-api-production: the same\n", ""},
+		{"more than by hand", []string{clusters, "--service", "payments-api", "--diff", written}, 1, "payments-api-dev: generated, but not written by hand\n", "1 of 3 Applications differ\n"},
+		{"a service that is not there", []string{clusters, "--service", "payment-api"}, 1, "", "ApplicationSet tidegate-services: input.parameters.services[0]: there is no service \"payment-api\""},
+		{"no clusters", nil, 2, "", "--clusters-file is missing: which clusters are there?\n"},
+		{"an unknown format", []string{clusters, "-o", "toml"}, 2, "", `--output: "toml" is none of table, yaml, json, name`},
+		{"no such ApplicationSet", []string{clusters, "-f", missing}, 2, "", "open " + missing + ": no such file or directory\n"},
+		{"no such hand-written Application", []string{clusters, "--diff", missing}, 1, "", "lstat " + missing + ": no such file or directory\n"},
+		{"an unknown flag", []string{"--cluster"}, 2, "", "unknown flag: --cluster"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			code, stdout, stderr := execute(append([]string{"preview", repo}, test.args...)...)
+			if code != test.want || !strings.HasPrefix(stdout, test.stdout) || !strings.HasPrefix(stderr, test.stderr) {
+				t.Errorf("exit code %d, want %d\nstdout %s\nstderr %s", code, test.want, stdout, stderr)
+			}
+			if test.stdout == "" && stdout != "" {
+				t.Errorf("stdout %s", stdout)
+			}
+		})
+	}
+}
+
+func TestTheGeneratorDoesNotStartWithoutAToken(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"none", nil, "--token-file is missing: without a token anybody could ask\n"},
+		{"an empty one", []string{"--token-file", empty}, "token file " + empty + " is empty: anybody could ask\n"},
+		{"a level that is none", []string{"--log-level", "loud"}, `--log-level: "loud" is none of debug, info, warn, error`},
+		{"a format that is none", []string{"--log-format", "xml"}, `--log-format: "xml" is none of json, text`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			code, _, stderr := execute(append([]string{"generator", repo, clusters}, test.args...)...)
+			if code != 2 || !strings.HasPrefix(stderr, test.want) {
+				t.Errorf("exit code %d, stderr %s", code, stderr)
+			}
+		})
+	}
+}
+
+func TestTheGeneratorServesUntilItIsTold(t *testing.T) {
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("open-sesame\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log, logged := io.Pipe()
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan int)
+	go func() {
+		ended <- cli.Execute(ctx, newCommand(), []string{"generator", repo, clusters, "--token-file", token, "--listen", "127.0.0.1:0", "--drain", "0s", "--log-format", "text"}, io.Discard, logged)
+		_ = logged.Close()
+	}()
+	line := make([]byte, 4096)
+	n, err := log.Read(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, log) }()
+	_, address, found := strings.Cut(strings.TrimSpace(string(line[:n])), "address=")
+	if !found {
+		t.Fatalf("%s", line[:n])
+	}
+	client := http.Client{Transport: &http.Transport{}}
+	response, err := client.Get("http://" + address + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := response.Body.Close(); err != nil || response.StatusCode != http.StatusOK {
+		t.Errorf("%s, %v", response.Status, err)
+	}
+	client.CloseIdleConnections()
+	stop()
+	if code := <-ended; code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
