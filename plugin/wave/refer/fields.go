@@ -1,33 +1,44 @@
 package refer
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
-// fields walks every object along the fields of the table.
-func (f *finder) fields(table []Reference) {
-	fields := newFields(table)
+// fields walks every object along the fields of some tables.
+func (f *finder) fields(tables ...*fields) {
 	at := make(trail, 0, 32)
 	for i := range f.set.Items {
 		item := &f.set.Items[i]
 		visit := func(row *Reference, value any, beside map[string]any, at trail) {
 			f.reference(i, row, value, beside, at)
 		}
-		at = at[:0]
-		fields.of(item.Kind).walk(map[string]any(item.Object), nil, at, visit)
-		if item.Pods != nil {
-			fields.of(Kind{Kind: podsFrom}).walk(item.Pods.Spec, nil, append(at, item.Pods.Field), visit)
+		for _, table := range tables {
+			at = at[:0]
+			table.of(item.Kind).walk(map[string]any(item.Object), nil, at, visit)
+			if item.Pods != nil {
+				table.of(podsKind).walk(item.Pods.Spec, nil, append(at, item.Pods.Field), visit)
+			}
 		}
 	}
 }
 
+// podsKind stands for every kind that makes pods.
+var podsKind = Kind{Kind: podsFrom}
+
 // fields of one table by kind. The trie of a kind is made when the first object of the kind is met: a set has few of
-// the kinds that the table knows.
+// the kinds that the table knows. Many renders may share it.
 type fields struct {
 	rows  map[Kind][]*Reference
+	mu    sync.RWMutex
 	tries map[Kind]*trie
 }
 
+// builtinFields outlives a render: in a server there are many.
+var builtinFields = sync.OnceValue(func() *fields { return newFields(Builtin()) })
+
 func newFields(table []Reference) *fields {
-	f := &fields{make(map[Kind][]*Reference, 64), map[Kind]*trie{}}
+	f := &fields{rows: make(map[Kind][]*Reference, len(table)/2), tries: map[Kind]*trie{}}
 	for i := range table {
 		for _, from := range table[i].From {
 			kind := Canonical(ParseKind(from))
@@ -37,18 +48,32 @@ func newFields(table []Reference) *fields {
 	return f
 }
 
+// of returns nil for a kind that the table does not know.
 func (f *fields) of(kind Kind) *trie {
+	rows := f.rows[kind]
+	if rows == nil {
+		return nil
+	}
+	f.mu.RLock()
 	t, ok := f.tries[kind]
+	f.mu.RUnlock()
 	if !ok {
-		t = &trie{}
-		for _, row := range f.rows[kind] {
-			steps, err := parsePath(row.Field)
-			if err != nil {
-				panic(err) // Parse and the tests of the table have seen the row
-			}
-			t.add(steps, row)
-		}
+		t = newTrie(rows)
+		f.mu.Lock()
 		f.tries[kind] = t
+		f.mu.Unlock()
+	}
+	return t
+}
+
+func newTrie(rows []*Reference) *trie {
+	t := &trie{}
+	for _, row := range rows {
+		steps, err := parsePath(row.Field)
+		if err != nil {
+			panic(err) // Parse and the tests of the table have seen the row
+		}
+		t.add(steps, row)
 	}
 	return t
 }

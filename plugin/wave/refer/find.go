@@ -36,15 +36,18 @@ type Missing struct {
 // Find finds all references between the objects of the set. Extra rows add to the built-in ones. An error tells of a
 // depends-on annotation that cannot be read.
 func Find(set *Set, extra []Reference) (*Result, error) {
-	return find(set, append(slices.Clip(Builtin()), extra...))
+	if len(extra) == 0 {
+		return find(set, builtinFields())
+	}
+	return find(set, builtinFields(), newFields(extra))
 }
 
-func find(set *Set, table []Reference) (*Result, error) {
+func find(set *Set, tables ...*fields) (*Result, error) {
 	f := &finder{set: set, seen: map[pair]int{}}
 	f.index()
 	f.rights()
 	f.producers()
-	f.fields(table)
+	f.fields(tables...)
 	f.claims()
 	f.definitions()
 	f.accounts()

@@ -49,7 +49,7 @@ func edges(t testing.TB, sets map[string]*Set, table []Reference) string {
 	t.Helper()
 	var out []string
 	for file, set := range sets {
-		result, err := find(NewSet(objectsOf(set), set.Namespace), table)
+		result, err := find(NewSet(objectsOf(set), set.Namespace), newFields(table))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -50,7 +50,7 @@ type found func(row *Reference, value any, beside map[string]any, at trail)
 
 // walk visits what the fields lead to. It goes no deeper than the longest field.
 func (t *trie) walk(value any, beside map[string]any, at trail, visit found) {
-	if value == nil {
+	if t == nil || value == nil {
 		return
 	}
 	for _, row := range t.rows {
