@@ -17,8 +17,8 @@ func Nearest(name string, known []string) string {
 		return ""
 	}
 	differ := diffmatchpatch.New()
-	best, limit := "", min((len(name)+1)/2, 3)
-	for _, candidate := range known {
+	best, limit := "", min(len(name)/2, 3)
+	for _, candidate := range slices.Sorted(slices.Values(known)) {
 		if len(candidate) > maxNamed {
 			continue
 		}

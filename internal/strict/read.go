@@ -18,6 +18,9 @@ const (
 	maxDepth = 64
 )
 
+// maxHints is for how many fields the nearest one is looked for: more are not shown anyway.
+const maxHints = 100
+
 // reader turns nodes into what JSON would hold, as the types demand it.
 type reader struct {
 	*Document
@@ -77,8 +80,11 @@ func (r *reader) structure(t reflect.Type, node *yaml.Node, field string) any {
 		fieldType, known := types[key.Value]
 		if !known {
 			r.lines[at] = key.Line
-			names := slices.Sorted(maps.Keys(types))
-			r.Add(at, "there is no such field; %s", Hint(key.Value, names))
+			if len(r.Errors) < maxHints {
+				r.Add(at, "there is no such field; %s", Hint(key.Value, slices.Collect(maps.Keys(types))))
+			} else {
+				r.Add(at, "there is no such field")
+			}
 			continue
 		}
 		out[key.Value] = r.value(fieldType, value, at)
