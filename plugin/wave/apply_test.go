@@ -21,7 +21,7 @@ metadata: {name: login-hf5gm2tb7k, annotations: {argocd.argoproj.io/sync-options
 ---
 apiVersion: v1
 kind: ConfigMap
-metadata: {name: kept-22d9c58hkb, annotations: {argocd.argoproj.io/sync-options: PruneLast=false, argocd.argoproj.io/sync-wave: '5'}}
+metadata: {name: kept-22d9c58hkb, annotations: {argocd.argoproj.io/sync-options: PruneLast=false, argocd.argoproj.io/sync-wave: '+5'}}
 ---
 apiVersion: v1
 kind: ConfigMap
@@ -29,7 +29,7 @@ metadata: {name: plain-settings}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: web}
+metadata: {name: web-22d9c58hkb}
 ---
 apiVersion: v1
 kind: ConfigMap
@@ -47,7 +47,7 @@ func TestApplyWritesWavesAndKeepsOldConfiguration(t *testing.T) {
 		{wave.Tiers, []map[string]string{
 			{waves: "-20", options: "PruneLast=true"},
 			{waves: "-20", options: "Validate=false,PruneLast=true"},
-			{waves: "5", options: "PruneLast=false"},
+			{waves: "+5", options: "PruneLast=false"},
 			{waves: "-20"},
 			{},
 			{"argocd.argoproj.io/hook": "PreSync"},
@@ -55,7 +55,7 @@ func TestApplyWritesWavesAndKeepsOldConfiguration(t *testing.T) {
 		{wave.Minimal, []map[string]string{
 			{options: "PruneLast=true"},
 			{options: "Validate=false,PruneLast=true"},
-			{waves: "5", options: "PruneLast=false"},
+			{waves: "+5", options: "PruneLast=false"},
 			{},
 			{},
 			{"argocd.argoproj.io/hook": "PreSync"},

@@ -46,7 +46,7 @@ func carriers() []manifest.Object {
 // gitops-engine's own parser makes of the object that leaves Tidegate, for every odd value and for whole sets.
 func TestWaveInThePlanIsTheOneArgoCDReads(t *testing.T) {
 	sets := append(knownSets(t), namedSet{"annotations", carriers()})
-	for at := uint64(1); at <= 40; at++ {
+	for at := uint64(1); at <= defaultSeeds*2/5; at++ {
 		sets = append(sets, namedSet{"random", randomSet(at)})
 	}
 	for _, set := range sets {

@@ -16,7 +16,7 @@ import (
 // one sync, both end with nothing left.
 func TestDeletionRunsTheWavesBackwards(t *testing.T) {
 	sets := knownSets(t)
-	for at := uint64(1); at <= 40; at++ {
+	for at := uint64(1); at <= defaultSeeds*2/5; at++ {
 		sets = append(sets, namedSet{"random", randomSet(at)})
 	}
 	for _, set := range sets {

@@ -76,7 +76,7 @@ func TestOrderInsideAWaveIsArgoCDs(t *testing.T) {
 // A user loses the truth of what `tidegate plan` shows: for random sets the waves, and what is in them, are in the
 // order of gitops-engine's own tasks.
 func TestPlanShowsArgoCDsTasks(t *testing.T) {
-	for at := uint64(1); at <= 40; at++ {
+	for at := uint64(1); at <= defaultSeeds*2/5; at++ {
 		plan, objects := planned(t, wave.Tiers, randomSet(at))
 		var got, want []string
 		for _, w := range plan.Waves {
