@@ -3,6 +3,7 @@ package wave_test
 import (
 	"encoding/json"
 	"math/rand/v2"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -124,6 +125,22 @@ func TestTheSameTreeGivesTheSamePlan(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A server loses its process to a data race: its renders share the tables, and the kinds they meet differ.
+func TestPlansAreMadeAtTheSameTime(t *testing.T) {
+	var all sync.WaitGroup
+	for _, e := range examples(t, "references") {
+		set := objects(t, e.manifests)
+		for range 2 {
+			all.Go(func() {
+				if _, err := wave.Compute(set, e.options); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	all.Wait()
 }
 
 // A user loses a quiet diff: the order of the files, or an object that nobody refers to, must not move others.

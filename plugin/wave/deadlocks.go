@@ -84,7 +84,7 @@ func (p *planner) inspectClaims(end ending) {
 		case first < 0:
 			p.found(Warning, "claim-without-consumer", []int{i},
 				"no pod of this sync uses %s, so it may stay pending, and Argo CD waits for it in wave %d; %s",
-				p.name(i), s.wave, p.unpin(i, "remove what needs it, or use it"))
+				p.name(i), s.wave, p.unpin(i, "let a pod use it, or remove it"))
 		case p.position(i).before(p.position(first)):
 			p.found(Deadlock, "claim-before-consumer", []int{i, first},
 				"Argo CD waits for %s (%s) to be bound, which with volumeBindingMode WaitForFirstConsumer needs the pods of %s (%s); %s",

@@ -94,7 +94,7 @@ func (c *Cluster) admit(kind apiKind, namespace string, labels map[string]string
 				continue
 			}
 			if why := c.unanswered(config, webhook); why != "" {
-				return fmt.Errorf("Internal error occurred: failed calling webhook %q: %s", str(webhook, "name"), why)
+				return apierr.NewInternalError(fmt.Errorf("failed calling webhook %q: %s", str(webhook, "name"), why))
 			}
 		}
 	}
