@@ -161,7 +161,7 @@ func generated(t *testing.T, file, clusters string) *preview.Result {
 		t.Fatal(err)
 	}
 	result, err := preview.Run(context.Background(), preview.Options{
-		Answerer: generator.New(catalog.New(source, render.New(true)), known), ApplicationSets: sets,
+		Answerer: generator.New(catalog.New(source, render.New()), known), ApplicationSets: sets,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ func exampleWorld(t *testing.T) params.World {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = source.Close() })
-	view, err := catalog.New(source, render.New(true)).Read(context.Background())
+	view, err := catalog.New(source, render.New()).Read(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

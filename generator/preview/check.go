@@ -20,7 +20,7 @@ func check(set v1alpha1.ApplicationSet, applications []v1alpha1.Application) (wa
 		}
 		seen[application.Name] = true
 		if wrong := validation.IsDNS1123Subdomain(application.Name); len(wrong) > 0 {
-			problems = append(problems, fmt.Errorf("Application %q: a name %s", application.Name, wrong[0]))
+			problems = append(problems, fmt.Errorf("%q cannot be the name of an Application: %s", application.Name, wrong[0]))
 		}
 	}
 	if err := errors.Join(problems...); err != nil {

@@ -47,7 +47,7 @@ func answerer(t testing.TB, repository, clusters string) generator.Answerer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return generator.New(catalog.New(source, render.New(true)), file)
+	return generator.New(catalog.New(source, render.New()), file)
 }
 
 // shipped are the ApplicationSets of the manifests.

@@ -29,7 +29,7 @@ func explain(err error, application string) error {
 	}
 	found := missingKey.FindStringSubmatch(err.Error())
 	if found == nil {
-		return fmt.Errorf("Argo CD cannot compute the Application%s: %w", of, err)
+		return fmt.Errorf("the Application%s cannot be computed: %w", of, err)
 	}
 	message := fmt.Sprintf("the template uses %s, and the parameter set%s has no %q", found[1], of, found[2])
 	if found[1] == "."+found[2] || strings.HasPrefix(found[1], "."+found[2]+".") {

@@ -142,3 +142,11 @@ func TestFinalizersThatAreNotWantedAreNotAdded(t *testing.T) {
 		}
 	}
 }
+
+func TestANameThatTheAPIServerRefusesIsSaid(t *testing.T) {
+	sets := edited(t, "name: '{{ .tidegate.name }}'", "name: '{{ .tidegate.name }}_x'")
+	_, err := preview.Run(context.Background(), preview.Options{Answerer: example(t), ApplicationSets: sets, Services: []string{"ledger-worker"}, Environments: []string{"staging"}})
+	if err == nil || !strings.HasPrefix(err.Error(), `ApplicationSet tidegate-services: "ledger-worker-staging_x" cannot be the name of an Application: a lowercase RFC 1123 subdomain must consist of`) {
+		t.Error(err)
+	}
+}
