@@ -46,7 +46,7 @@ func run(content map[string]string, change func(*plugin.Settings)) (*plugin.Resu
 	if change != nil {
 		change(&settings)
 	}
-	return plugin.Run(context.Background(), render.New(true), plugin.Request{
+	return plugin.Run(context.Background(), render.Once(), plugin.Request{
 		Tree: repository(content), Dir: "app", App: "payments-staging", Settings: settings,
 	})
 }

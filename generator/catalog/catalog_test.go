@@ -71,7 +71,7 @@ func openCatalog(t *testing.T, source Source, err error) (*Catalog, *counting) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = source.Close() })
-	renderer := &counting{Renderer: render.NewInProcess(false)}
+	renderer := &counting{Renderer: render.NewInProcess()}
 	return New(source, renderer), renderer
 }
 

@@ -125,7 +125,7 @@ func BenchmarkTenThousandParameterSets(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		cat := catalog.New(source, render.NewInProcess(false))
+		cat := catalog.New(source, render.NewInProcess())
 		answer := func() (params.Answer, int) {
 			view, err := cat.Read(context.Background())
 			if err != nil {
@@ -178,7 +178,7 @@ func BenchmarkAThousandAnswers(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer func() { _ = source.Close() }()
-	cat, clusters := catalog.New(source, render.NewInProcess(false)), manyClusters()
+	cat, clusters := catalog.New(source, render.NewInProcess()), manyClusters()
 	answers := func(count int) uint64 {
 		for range count {
 			view, err := cat.Read(context.Background())

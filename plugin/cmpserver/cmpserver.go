@@ -76,7 +76,7 @@ func New(options Options) *Server {
 	}
 	inProcess := &generate.Limited{
 		Next: generate.Runner{
-			Renderer: render.New(false), From: generate.FromRender,
+			Renderer: render.New(), From: generate.FromRender,
 			Limits: generate.Limits{Documents: maxDocuments, Schema: true},
 		},
 		Queue: queue, Hold: options.Hold,

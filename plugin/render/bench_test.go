@@ -21,7 +21,7 @@ func BenchmarkRender(b *testing.B) {
 		"merge-patch": {"o/p.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api}\nspec: {template: {spec: {containers: [{name: api, resources: {limits: {cpu: 1}}}]}}}\n",
 			"o/kustomization.yaml": "resources: [../base]\nnamespace: a\npatches: [{path: p.yaml}]\nimages: [{name: ghcr.io/myorg/api, newTag: x}]\n"},
 	}
-	renderer := render.NewInProcess(false)
+	renderer := render.NewInProcess()
 	for name, overlay := range overlays {
 		dir := b.TempDir()
 		for _, content := range []map[string]string{overlay, {"base/kustomization.yaml": "resources: [d.yaml, s.yaml, a.yaml, c.yaml]\n", "base/d.yaml": deployment, "base/s.yaml": service, "base/a.yaml": account, "base/c.yaml": configMap}} {

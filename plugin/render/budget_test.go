@@ -81,7 +81,7 @@ func TestOrdinaryAliasesAndNestingAreNoBomb(t *testing.T) {
 }
 
 func within(tree render.Tree, limits render.Limits) error {
-	_, err := render.New(false).Render(context.Background(), render.Request{Tree: tree, Dir: ".", Limits: limits})
+	_, err := render.New().Render(context.Background(), render.Request{Tree: tree, Dir: ".", Limits: limits})
 	return err
 }
 
@@ -149,7 +149,7 @@ func TestWhatMayBeTooMuchIsRenderedInAChild(t *testing.T) {
 		{"openapi", map[string]string{"kustomization.yaml": "resources: [a.yaml]\nopenapi: {path: s.json}\n", "a.yaml": configMap, "s.json": "{}"}, render.Limits{}, "kustomization.yaml: openapi changes the schema of the whole process"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := render.NewInProcess(false).Render(context.Background(), render.Request{Tree: files(test.files), Dir: ".", Limits: test.limits})
+			_, err := render.NewInProcess().Render(context.Background(), render.Request{Tree: files(test.files), Dir: ".", Limits: test.limits})
 			wantEqual(t, fmt.Sprintf("%T: %v", err, err), "*render.unboundedError: "+test.why)
 		})
 	}
@@ -161,7 +161,7 @@ func TestManyKindsInOneFileAreNoList(t *testing.T) {
 	crd := "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: a}\nspec:\n  names:\n    kind: A\n    listKind: AList\n" +
 		"    description: \"List of all kinds of kind, kind and kind\"\n"
 	tree := files(map[string]string{"kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": crd})
-	_, err := render.NewInProcess(false).Render(context.Background(), render.Request{Tree: tree, Dir: ".", Limits: render.Limits{Objects: 2}})
+	_, err := render.NewInProcess().Render(context.Background(), render.Request{Tree: tree, Dir: ".", Limits: render.Limits{Objects: 2}})
 	if err != nil {
 		t.Error(err)
 	}
@@ -174,11 +174,11 @@ func TestARenderThatNobodyWaitsForEnds(t *testing.T) {
 			cancel()
 		}
 	}}
-	_, err := render.New(false).Render(ctx, render.Request{Tree: tree, Dir: "."})
+	_, err := render.New().Render(ctx, render.Request{Tree: tree, Dir: "."})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	for _, renderer := range []render.Renderer{render.New(false), render.Child{}} {
+	for _, renderer := range []render.Renderer{render.New(), render.Child{}} {
 		if _, err := renderer.Render(ctx, render.Request{Tree: tree, Dir: "."}); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}

@@ -52,7 +52,7 @@ func TestAChildRendersWhatThisProcessRenders(t *testing.T) {
 		"b/a.yaml": "-> l.yaml", "b/l.yaml": configMap + "data: {a: \"<&>\u2028\", b: '1'}\nspec: {i: 9007199254740993, u: 18446744073709551615, f: 1.50, e: 1e3, n: null}\n",
 	})
 	request := render.Request{Tree: tree, Dir: ".", Overrides: render.Overrides{Images: []string{"sidecar:2", "none:1"}}}
-	want, err := render.New(false).Render(context.Background(), request)
+	want, err := render.New().Render(context.Background(), request)
 	if err != nil {
 		t.Fatal(err)
 	}

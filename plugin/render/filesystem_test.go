@@ -226,7 +226,7 @@ func TestTheFolderMayBeNamedInAnyWay(t *testing.T) {
 	}
 	// Overrides change the kustomization that is rendered, however its folder is named.
 	for _, dir := range []string{"a/b", "link"} {
-		result, err := render.New(false).Render(context.Background(), render.Request{Tree: tree, Dir: dir, Overrides: render.Overrides{NamePrefix: "x-"}})
+		result, err := render.New().Render(context.Background(), render.Request{Tree: tree, Dir: dir, Overrides: render.Overrides{NamePrefix: "x-"}})
 		if err != nil || result.Objects[0].Name() != "x-settings" {
 			t.Errorf("%s: %v, %v", dir, result, err)
 		}

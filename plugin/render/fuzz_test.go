@@ -18,7 +18,7 @@ var small = render.Limits{FileBytes: 1 << 14, TotalBytes: 1 << 16, Builds: 20, N
 // try renders in this process alone: it must neither panic nor say more than users may see.
 func try(t *testing.T, tree render.Tree) {
 	t.Helper()
-	_, err := render.NewInProcess(false).Render(context.Background(), render.Request{Tree: tree, Dir: ".", Limits: small})
+	_, err := render.NewInProcess().Render(context.Background(), render.Request{Tree: tree, Dir: ".", Limits: small})
 	if err == nil {
 		return
 	}

@@ -123,7 +123,7 @@ func TestDeprecatedFieldsAreWarnedOfByFile(t *testing.T) {
 		"base/a.yaml":             configMap,
 		"base/p.yaml":             configMap,
 	})
-	result, err := render.New(false).Render(context.Background(), render.Request{Tree: tree, Dir: "."})
+	result, err := render.New().Render(context.Background(), render.Request{Tree: tree, Dir: "."})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,13 +26,16 @@ type InProcess struct {
 	isolated   bool
 }
 
-// NewInProcess makes the renderer of this process, which never uses kustomize's own schema again. A program that renders
-// once leaves the schema to the first render that needs it; one that renders concurrently must load it now.
-func NewInProcess(lazySchema bool) InProcess {
+// NewInProcess makes the renderer of this process, which never uses kustomize's own schema again.
+func NewInProcess() InProcess {
+	p := newLazy()
+	p.loadSchema()
+	return p
+}
+
+// newLazy leaves the schema to the first render that needs it.
+func newLazy() InProcess {
 	schema.Suppress()
-	if !lazySchema {
-		schema.Load()
-	}
 	return InProcess{loadSchema: schema.Load}
 }
 

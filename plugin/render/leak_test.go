@@ -123,7 +123,7 @@ func unlinked(content map[string]string) map[string]string {
 func TestConcurrentRendersKeepTheirSchema(t *testing.T) {
 	foreign := leaking()
 	var group sync.WaitGroup
-	renderer := render.New(false)
+	renderer := render.New()
 	for _, content := range []map[string]string{foreign["top"], foreign["in a component file"], foreign["invalid"]} {
 		group.Go(func() {
 			for range 3 {
@@ -164,7 +164,7 @@ func TestCRDsOfOneTenantChangeNothingForAnother(t *testing.T) {
 
 func ExampleRequest() {
 	tree := files(map[string]string{"kustomization.yaml": "resources: [a.yaml]\nnamePrefix: staging-\n", "a.yaml": configMap})
-	result, err := render.New(false).Render(context.Background(), render.Request{Tree: tree, Dir: "."})
+	result, err := render.New().Render(context.Background(), render.Request{Tree: tree, Dir: "."})
 	fmt.Println(result.Objects[0].Name(), err)
 	// Output: staging-settings <nil>
 }

@@ -52,7 +52,7 @@ func TestImageOverridesAreThoseOfKustomizeEdit(t *testing.T) {
 
 func override(t *testing.T, tree render.Tree, overrides render.Overrides) *render.Result {
 	t.Helper()
-	result, err := render.New(false).Render(context.Background(), render.Request{Tree: tree, Dir: ".", Overrides: overrides})
+	result, err := render.New().Render(context.Background(), render.Request{Tree: tree, Dir: ".", Overrides: overrides})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestAnOverrideThatCannotBeReadIsRefused(t *testing.T) {
 			}
 			wantEqual(t, err.Error(), test.want)
 			tree := files(map[string]string{"kustomization.yaml": "resources: [d.yaml]\n", "d.yaml": deployment})
-			_, err = render.New(false).Render(context.Background(), render.Request{Tree: tree, Dir: ".", Overrides: test.overrides})
+			_, err = render.New().Render(context.Background(), render.Request{Tree: tree, Dir: ".", Overrides: test.overrides})
 			if err == nil || !strings.HasSuffix(err.Error(), test.want) {
 				t.Errorf("got %v", err)
 			}

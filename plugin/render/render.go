@@ -40,11 +40,14 @@ type Result struct {
 	Files []string
 }
 
-// New returns the renderer that both programs use: in this process where the render is known to stay within bounds and to
-// leave nothing behind, otherwise in a child process of the same executable, which must call ServeChild when IsChild.
-func New(lazySchema bool) Renderer {
-	return escalating{first: NewInProcess(lazySchema), then: Child{}}
-}
+// New returns the renderer of a program that renders again and again, also concurrently: in this process where the render
+// is known to stay within bounds and to leave nothing behind, otherwise in a child process of the same executable, which
+// must call ServeChild when IsChild.
+func New() Renderer { return escalating{first: NewInProcess(), then: Child{}} }
+
+// Once returns the same for a program that renders one thing and ends: it loads the schema of Kubernetes only when it
+// needs it, which two renders at a time must not do.
+func Once() Renderer { return escalating{first: newLazy(), then: Child{}} }
 
 // escalating hands a render to the second renderer when the first finds that it may be too much.
 type escalating struct{ first, then Renderer }

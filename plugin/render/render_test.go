@@ -45,7 +45,7 @@ func files(content map[string]string) memory {
 
 func build(t *testing.T, tree render.Tree, dir string) (string, error) {
 	t.Helper()
-	result, err := render.New(false).Render(context.Background(), render.Request{Tree: tree, Dir: dir})
+	result, err := render.New().Render(context.Background(), render.Request{Tree: tree, Dir: dir})
 	if err != nil {
 		return "", err
 	}

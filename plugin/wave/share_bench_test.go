@@ -18,7 +18,7 @@ import (
 // BenchmarkShare puts planning beside the rendering of the same files, in the same loop: plan-% is what waves cost.
 // Ten thousand are left to BenchmarkCompute: kustomize's work is quadratic, and would take minutes for them.
 func BenchmarkShare(b *testing.B) {
-	renderer := render.NewInProcess(false)
+	renderer := render.NewInProcess()
 	for _, count := range []int{10, 100, 1_000} {
 		b.Run(fmt.Sprintf("resources=%d", count), func(b *testing.B) {
 			tree, err := render.OpenDisk(overlayOf(b, count))

@@ -30,7 +30,7 @@ func objects(t *testing.T, repo, dir string) []manifest.Object {
 		t.Fatal(err)
 	}
 	defer tree.Close()
-	result, err := render.New(true).Render(t.Context(), render.Request{Tree: tree, Dir: dir})
+	result, err := render.Once().Render(t.Context(), render.Request{Tree: tree, Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}

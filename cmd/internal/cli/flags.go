@@ -136,7 +136,7 @@ func (f *Flags) run(ctx context.Context, args []string) (*plugin.Result, error) 
 		return nil, err
 	}
 	defer repository.close()
-	result, err := plugin.Run(ctx, render.New(true), plugin.Request{
+	result, err := plugin.Run(ctx, render.Once(), plugin.Request{
 		Tree: repository.tree, Dir: repository.dir, App: os.Getenv("ARGOCD_APP_NAME"), Settings: settings,
 	})
 	if err != nil {

@@ -82,7 +82,7 @@ var files = map[string]string{
 
 func cached() generate.Cached {
 	return generate.Cached{
-		Next:  generate.Runner{Renderer: render.NewInProcess(false), From: generate.FromRender},
+		Next:  generate.Runner{Renderer: render.NewInProcess(), From: generate.FromRender},
 		Store: store.New(1 << 20),
 	}
 }
@@ -351,7 +351,7 @@ func TestARenderThatCannotBeStoppedDoesNotStallOthers(t *testing.T) {
 
 func TestWhatIsTooMuchForThisProcessIsRenderedInAnother(t *testing.T) {
 	limits := generate.Limits{Documents: 10, Schema: true}
-	inProcess := &generate.Limited{Next: generate.Runner{Renderer: render.NewInProcess(false), From: generate.FromRender, Limits: limits}, Queue: generate.NewQueue(1)}
+	inProcess := &generate.Limited{Next: generate.Runner{Renderer: render.NewInProcess(), From: generate.FromRender, Limits: limits}, Queue: generate.NewQueue(1)}
 	inChild := &generate.Limited{Next: generate.Runner{Renderer: render.Child{}, From: generate.FromChild}, Queue: generate.NewQueue(1)}
 	e := generate.Escalating{InProcess: inProcess, InChild: inChild, MaxOverdue: 1}
 	object := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
