@@ -13,7 +13,6 @@ import (
 
 	"github.com/tidegate/tidegate/plugin"
 	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
-	"github.com/tidegate/tidegate/plugin/manifest"
 	"github.com/tidegate/tidegate/plugin/render"
 )
 
@@ -108,19 +107,6 @@ func (r Runner) Generate(ctx context.Context, request Request) (result Result, e
 		}
 	}
 	return Result{&Manifests{Documents: documents, Warnings: warnings, reads: recorder.reads}, r.From}, nil
-}
-
-// encode writes each object as JSON, as Argo CD's own plugin server does with what a command prints.
-func encode(objects []manifest.Object) ([]string, error) {
-	documents := make([]string, 0, len(objects))
-	for _, object := range objects {
-		text, err := json.Marshal(object)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", object.ID(), err)
-		}
-		documents = append(documents, string(text))
-	}
-	return documents, nil
 }
 
 // PanicError is a mistake in the program that one request has met.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 
 	"github.com/tidegate/tidegate/plugin/render"
 )
@@ -22,8 +21,24 @@ type Limits struct {
 	Schema bool
 }
 
-// ownSchema finds what kustomize takes for the field openapi of a kustomization. It may find it elsewhere too.
-var ownSchema = regexp.MustCompile(`(?im)(^|[\s{,?"'])openapi["']?\s*:`)
+// bringsSchema finds what kustomize takes for the field openapi of a kustomization, in whatever case. It may find it
+// elsewhere too. It goes from colon to colon, since a search of every large file by pattern would take longer than all
+// else that is ours.
+func bringsSchema(content []byte) bool {
+	for rest := content; ; {
+		colon := bytes.IndexByte(rest, ':')
+		if colon < 0 {
+			return false
+		}
+		key := bytes.TrimRight(rest[:colon], " \t\r\n\"'")
+		if n := len(key) - len("openapi"); n >= 0 && bytes.EqualFold(key[n:], []byte("openapi")) && (n == 0 || !isLetter(key[n-1])) {
+			return true
+		}
+		rest = rest[colon+1:]
+	}
+}
+
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
 // guarded is a tree that ends a render whose client is gone, or that reads too much.
 type guarded struct {
@@ -67,7 +82,7 @@ func (g *guarded) ReadFile(name string) ([]byte, error) {
 	switch {
 	case g.limits.Documents > 0 && g.documents > g.limits.Documents:
 		g.err = fmt.Errorf("%w: more than %d documents", ErrTooMuch, g.limits.Documents)
-	case g.limits.Schema && bytes.Contains(bytes.ToLower(content), []byte("openapi")) && ownSchema.Match(content):
+	case g.limits.Schema && bringsSchema(content):
 		g.err = fmt.Errorf("%w: %s brings a schema of its own", ErrTooMuch, name)
 	}
 	return content, g.err

@@ -1,0 +1,42 @@
+package generate
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/tidegate/tidegate/plugin/manifest"
+)
+
+func TestDocumentsAreTheBytesOfTheLibrary(t *testing.T) {
+	object := manifest.Object{
+		"kind": "A", "empty": "", "html": "a <b> & c", "quotes": `"a" \ b`, "lines": "a\nb\n\n\"c\"\n", "control": "\x00\t\r\x7f",
+		"text": "grüße \u2028 \U0001F600", "broken": "a\xffb", "key \"<>\n": "x", "n": int64(-5), "u": uint64(math.MaxUint64), "f": 1.5, "e": 1e30,
+		"b": []any{true, false, nil}, "m": map[string]any{}, "l": []any{}, "nm": map[string]any(nil), "nl": []any(nil),
+		"nested": []any{map[string]any{"b": []any{[]any{"x"}}, "a": map[string]any{"z": "", "y": nil}}},
+	}
+	want, err := json.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := encode([]manifest.Object{object})
+	if err != nil || got[0] != string(want) {
+		t.Errorf("got  %s, %v\nwant %s", got, err, want)
+	}
+	if _, err := encode([]manifest.Object{{"kind": "A", "f": math.NaN()}}); err == nil || !strings.HasPrefix(err.Error(), "A") {
+		t.Errorf("a number that JSON does not have: %v", err)
+	}
+}
+
+func TestASchemaIsFoundHoweverItIsWritten(t *testing.T) {
+	for text, want := range map[string]bool{
+		"openapi: {path: a}": true, "resources: []\nopenapi :\n  path: a\n": true, `{"openapi":{"path":"a"}}`: true,
+		"{resources: [], OpenAPI: {path: a}}": true, "'openapi' : {}": true, "\topenapi\n: x": true,
+		"openAPIV3Schema: {}": false, "# about openapi": false, "myopenapi: x": false, "": false, ":": false, "api: x": false,
+	} {
+		if got := bringsSchema([]byte(text)); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
