@@ -35,6 +35,5 @@ func (s *sources) open() (generator.Answerer, func() error, error) {
 	if err != nil {
 		return nil, nil, cli.Usage(err)
 	}
-	// The schema is loaded now: that is not safe while several overlays are rendered at once.
 	return generator.New(catalog.New(repository, render.New()), clusters), repository.Close, nil
 }
