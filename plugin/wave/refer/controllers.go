@@ -103,9 +103,6 @@ func (f *finder) controlsOf(role int, c control, out map[resource][]control) {
 		names, _ := rule["resources"].([]any)
 		for _, group := range groups {
 			group, _ := group.(string)
-			if group == "*" {
-				continue
-			}
 			for _, name := range names {
 				if name, ok := statusOf(name); ok {
 					for _, name := range []string{name, anyOfGroup} {
