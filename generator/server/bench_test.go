@@ -135,7 +135,7 @@ func BenchmarkAnswer(b *testing.B) {
 }
 
 func TestMemoryStaysFlatOverAThousandCalls(t *testing.T) {
-	world := newUnchanged(t, 20)
+	world := newUnchanged(t, 5)
 	s := New(Options{Token: FixedToken(token), Answerer: generator.New(world, world)})
 	inUse := func(calls int) uint64 {
 		for range calls {

@@ -67,7 +67,7 @@ func TestAClientThatNeverFinishesItsHeadersIsLetGo(t *testing.T) {
 
 func TestAClientThatDoesNotReadDoesNotKeepItsAnswer(t *testing.T) {
 	// More than the buffers of a connection take.
-	large := strings.Repeat("x", 64<<20)
+	large := strings.Repeat("x", 16<<20)
 	s := start(t, Options{Limits: Limits{Send: 20 * time.Millisecond}, Answerer: answererFunc(func(context.Context, generator.Request) (*generator.Answer, error) {
 		return &generator.Answer{Sets: []params.Set{{Name: large}}}, nil
 	})})
