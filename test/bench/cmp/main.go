@@ -85,11 +85,11 @@ func (b *bench) memory() error {
 	fmt.Println()
 	peaks := map[string]float64{}
 	for name, p := range b.running {
-		used, err := p.stop()
+		peak, err := p.stop()
 		if err != nil {
 			return err
 		}
-		peaks[name] = used.mebibytes
+		peaks[name] = peak
 	}
 	fmt.Printf("peak memory over all of it, with children: floor %.0f MiB, Argo CD %.0f MiB, tidegate %.0f MiB (goal: ≤ 150, and below Argo CD's)\n",
 		peaks[floor], peaks[peer], peaks[tidegate])

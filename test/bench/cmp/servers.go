@@ -96,16 +96,16 @@ func (p *process) ready() error {
 	return err
 }
 
-// stop ends the server and returns what it took over its life: CPU with its children, and the most memory at once.
-func (p *process) stop() (usage, error) {
+// stop ends the server and returns the most memory that it has had at once, with its children, in MiB.
+func (p *process) stop() (float64, error) {
 	peak := p.watch.stop()
 	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
-		return usage{}, err
+		return 0, err
 	}
 	// Argo CD's server says that it was ended by a signal.
 	_ = p.command.Wait()
 	rusage := p.command.ProcessState.SysUsage().(*syscall.Rusage)
-	return usage{mebibytes: max(peak, float64(rusage.Maxrss)/1024)}, nil
+	return max(peak, float64(rusage.Maxrss)/1024), nil
 }
 
 // serve is what this program does in the place of a server. Argo CD's is the service of its argocd-cmp-server, without the

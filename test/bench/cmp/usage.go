@@ -9,12 +9,6 @@ import (
 	"time"
 )
 
-// usage is what a server has taken.
-type usage struct {
-	seconds   float64 // of CPU
-	mebibytes float64
-}
-
 // ticks is the kernel's unit of CPU time in /proc (sysconf(_SC_CLK_TCK), 100 on Linux).
 const ticks = 100
 
