@@ -50,6 +50,16 @@ generate: build ## what is generated: tables in docs/, the picture of the exampl
 	go generate ./...
 	bin/tidegate plan -o svg --root examples/gitops-platform examples/gitops-platform/services/payments-api/overlays/staging > docs/plan.svg
 
+# The plugins' versions are those of google.golang.org/protobuf and grpc in go.mod. protoc (Debian's protobuf-compiler) runs
+# here, so that the file is registered under its path in this module: Argo CD's own may be linked into the same test.
+PROTOCOL = plugin/cmpserver/protocol/plugin.proto
+.PHONY: protocol
+protocol: ## the code of Argo CD's plugin protocol, with protoc
+	GOBIN=$(CURDIR)/bin go install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.5
+	GOBIN=$(CURDIR)/bin go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.5.1
+	PATH=$(CURDIR)/bin:$$PATH protoc --go_out=. --go_opt=paths=source_relative \
+	  --go-grpc_out=. --go-grpc_opt=paths=source_relative $(PROTOCOL)
+
 .PHONY: image
 image: ## the sidecar's image, with docker
 	docker build --build-arg VERSION=$(VERSION) -t tidegate:$(VERSION) .
