@@ -18,7 +18,7 @@ import (
 
 // BenchmarkRender goes from files on the disk to the stream.
 func BenchmarkRender(b *testing.B) {
-	renderer := render.NewInProcess(false)
+	renderer := render.NewInProcess()
 	dir := b.TempDir()
 	tree, err := render.OpenDisk(dir)
 	if err != nil {
