@@ -57,7 +57,12 @@ func (s *Settings) Substitute(name, value string) error {
 }
 
 // Check finds what is wrong with the settings whatever is rendered.
-func (s *Settings) Check() error { return s.Overrides.Check() }
+func (s *Settings) Check() error {
+	if _, err := wave.ParseReferences([]byte(s.References)); err != nil {
+		return fmt.Errorf("references: %w", err)
+	}
+	return s.Overrides.Check()
+}
 
 // Floor applies the floor of an installation: the policy can be stricter, never weaker. It returns a warning where the
 // settings asked for less.

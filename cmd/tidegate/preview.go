@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tidegate/tidegate/cmd/internal/cli"
+	"github.com/tidegate/tidegate/generator"
+	"github.com/tidegate/tidegate/generator/params"
 	"github.com/tidegate/tidegate/generator/preview"
 	"github.com/tidegate/tidegate/manifests"
 )
@@ -53,6 +56,9 @@ command line is at fault.`,
 			}
 			defer func() { _ = closeSources() }()
 			options.Answerer = answerer
+			if len(files) == 0 {
+				options.ApplicationSets = shipped(c, options)
+			}
 			shown := newProgress(c.ErrOrStderr())
 			options.Progress = shown.update
 			result, err := preview.Run(c.Context(), options)
@@ -99,6 +105,19 @@ func applicationSets(files []string) ([]v1alpha1.ApplicationSet, error) {
 		sets = append(sets, found...)
 	}
 	return sets, nil
+}
+
+// shipped leaves out the ApplicationSet of cluster configuration where a repository has none: it is not for that one.
+func shipped(c *cobra.Command, options preview.Options) []v1alpha1.ApplicationSet {
+	var refusal *params.Refusal
+	_, err := options.Answerer.Answer(c.Context(), generator.Request{Input: params.Input{Kind: params.ClusterConfig}})
+	if !errors.As(err, &refusal) || !refusal.Empty {
+		return options.ApplicationSets
+	}
+	fmt.Fprintln(c.ErrOrStderr(), "note: there is no clusters/<cluster>/cluster-config of a registered cluster, so the ApplicationSet for it is left out")
+	return slices.DeleteFunc(options.ApplicationSets, func(set v1alpha1.ApplicationSet) bool {
+		return set.Name == "tidegate-cluster-config"
+	})
 }
 
 func compare(c *cobra.Command, name string, generated []v1alpha1.Application) error {

@@ -61,7 +61,7 @@ func (c *Catalog) learn(ctx context.Context, tree Tree, folder folder) (*learned
 	case result.Namespace == "" && folder.cluster:
 	case result.Namespace == "":
 		out.noNamespace = true
-		out.err = dir + ": the kustomization says no namespace; an Application goes to the one that its overlay names: namespace: payments-staging"
+		out.err = dir + ": the kustomization says no namespace; an Application goes to the one that its overlay names, such as namespace: my-service"
 	case len(problems) > 0:
 		out.err = fmt.Sprintf("%s: %q cannot be a namespace: %s", dir, result.Namespace, problems[0])
 	}

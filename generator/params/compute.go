@@ -34,7 +34,7 @@ func Compute(world World, input Input) (*Result, error) {
 	case c.narrowed():
 		return nil, &InputError{Problems: []string{"input.parameters: nothing is left; an empty answer would delete every Application"}}
 	}
-	return nil, &Refusal{Problems: []string{fmt.Sprintf("the repository has no %s at revision %s; an empty answer would delete every Application",
+	return nil, &Refusal{Empty: true, Problems: []string{fmt.Sprintf("the repository has no %s at revision %s; an empty answer would delete every Application",
 		map[bool]string{true: "clusters/<cluster>/cluster-config of a registered cluster", false: "services/<service>/overlays/<environment>"}[input.Kind == ClusterConfig],
 		world.View.Revision)}}
 }

@@ -60,6 +60,8 @@ const (
 type Refusal struct {
 	// Problems are one line each.
 	Problems []string
+	// Empty says that the repository has nothing of the kind that was asked for.
+	Empty bool
 }
 
 // maxProblems is how many one message lists.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -140,8 +139,21 @@ func (f *Flags) run(ctx context.Context, args []string) (*plugin.Result, error) 
 		Tree: repository.tree, Dir: repository.dir, App: os.Getenv("ARGOCD_APP_NAME"), Settings: settings,
 	})
 	if err != nil {
-		return nil, err
+		return nil, shown{err, repository.show(err.Error())}
 	}
-	result.Warnings = slices.Concat(warnings, result.Warnings)
+	result.Dir = repository.show(result.Dir)
+	for _, warning := range result.Warnings {
+		warnings = append(warnings, repository.show(warning))
+	}
+	result.Warnings = warnings
 	return result, nil
 }
+
+// shown is an error in other words.
+type shown struct {
+	error
+	text string
+}
+
+func (s shown) Error() string { return s.text }
+func (s shown) Unwrap() error { return s.error }

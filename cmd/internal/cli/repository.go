@@ -13,8 +13,17 @@ import (
 // repository is the tree around a folder.
 type repository struct {
 	tree  render.Tree
-	dir   string // the folder in the tree
+	dir   string            // the folder in the tree
+	bare  *strings.Replacer // where the tree is the whole file system: what makes paths ones that people can follow
 	close func() error
+}
+
+// show makes the paths in a text relative to the working directory, or absolute, where nothing marks a repository.
+func (r *repository) show(text string) string {
+	if r.bare == nil {
+		return text
+	}
+	return r.bare.Replace(text)
 }
 
 // open finds the repository that a folder belongs to: the root that is given; under Argo CD, what cmp-server unpacked;
@@ -43,11 +52,18 @@ func open(dir, root string) (*repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &repository{
+	found := &repository{
 		tree:  render.Mount(disk, place),
 		dir:   filepath.ToSlash(filepath.Join(place, relative)),
 		close: disk.Close,
-	}, nil
+	}
+	if root == "/" {
+		found.bare = strings.NewReplacer(found.dir, absolute)
+		if here, err := os.Getwd(); err == nil && strings.HasPrefix(absolute, here+"/") {
+			found.bare = strings.NewReplacer(here[1:]+"/", "")
+		}
+	}
+	return found, nil
 }
 
 func resolved(dir string) (string, error) {

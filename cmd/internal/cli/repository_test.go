@@ -68,3 +68,30 @@ func TestAFolderOutsideTheRootIsRefused(t *testing.T) {
 		t.Errorf("exit code %d for %v", code, err)
 	}
 }
+
+func TestOutsideOfARepositoryMessagesNamePathsThatCanBeFollowed(t *testing.T) {
+	temp, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(temp, "services/a")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ name, here, want string }{
+		{"below the working directory", temp, "services/a/kustomization.yaml:1"},
+		{"elsewhere", t.TempDir(), dir + "/kustomization.yaml:1"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Chdir(test.here)
+			found, err := open(dir, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer found.close()
+			if got := found.show(found.dir + "/kustomization.yaml:1"); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
