@@ -51,9 +51,11 @@ On SIGTERM it becomes unready, goes on for --drain, and finishes the answers in 
 			if err != nil {
 				return cli.Usage(err)
 			}
+			ctx, stop := cli.UntilSignal(c.Context())
+			defer stop()
 			return server.New(server.Options{
 				Answerer: answerer, Token: token, Log: log, Limits: limits, Version: cli.Version,
-			}).Serve(c.Context(), listener)
+			}).Serve(ctx, listener)
 		},
 	}
 	from.register(command)

@@ -24,6 +24,10 @@ type Limits struct {
 
 	// What follows is what a render may use in this process. Beyond it a child process renders, which can be stopped.
 
+	// AllNodes is how many YAML nodes may be read.
+	AllNodes int
+	// Siblings is how many entries one map or list may have: kustomize's time grows with the square of a map's.
+	Siblings int
 	// Lookups is how often kustomize may ask for a file or a folder.
 	Lookups int
 	// Bytes is how much may be read.
@@ -37,11 +41,11 @@ type Limits struct {
 	Copies int
 }
 
-// DefaultLimits are far above what public repositories need, and low enough for a container of 256 MiB.
+// DefaultLimits are far above what public repositories need. What stays in this process then takes some 300 MiB at the worst.
 func DefaultLimits() Limits {
 	return Limits{
 		FileBytes: 16 << 20, TotalBytes: 64 << 20, Builds: 1000, Nodes: 100_000, Depth: 250, Documents: 20_000, Output: 64 << 20,
-		Lookups: 20_000, Bytes: 16 << 20, Objects: 2000, Changes: 200_000, Copies: 8,
+		AllNodes: 400_000, Siblings: 5000, Lookups: 20_000, Bytes: 16 << 20, Objects: 2000, Changes: 200_000, Copies: 8,
 	}
 }
 
@@ -53,6 +57,8 @@ func (l Limits) orDefaults() Limits {
 	l.Nodes = orDefault(l.Nodes, d.Nodes)
 	l.Documents = orDefault(l.Documents, d.Documents)
 	l.Output = orDefault(l.Output, d.Output)
+	l.AllNodes = orDefault(l.AllNodes, d.AllNodes)
+	l.Siblings = orDefault(l.Siblings, d.Siblings)
 	l.Lookups = orDefault(l.Lookups, d.Lookups)
 	l.Depth = orDefault(l.Depth, d.Depth)
 	l.Bytes = orDefault(l.Bytes, d.Bytes)
@@ -81,6 +87,7 @@ type budget struct {
 	isolate bool         // this process may be killed: only the hard limits count
 	stopped func() error // says whether nobody waits for the render any more
 	lookups int
+	nodes   int
 	builds  int
 	bytes   int64
 	objects int
@@ -131,6 +138,22 @@ func (b *budget) content(name string, content []byte) error {
 	}
 	if err := b.shape(content); err != nil {
 		return fmt.Errorf("%s:%w", name, err)
+	}
+	return b.breadth(name, content)
+}
+
+// breadth is about what takes kustomize long or much memory without being deep: nodes cost it some 600 bytes each, and the
+// fields of one map time that grows with their square.
+func (b *budget) breadth(name string, content []byte) error {
+	nodes, siblings := breadthBound(content)
+	b.nodes += nodes
+	switch {
+	case b.isolate:
+		return nil
+	case siblings > b.limits.Siblings:
+		return &unboundedError{fmt.Sprintf("%s has up to %d entries side by side", name, siblings)}
+	case b.nodes > b.limits.AllNodes:
+		return &unboundedError{fmt.Sprintf("%s: kustomize has read up to %d YAML nodes with this file", name, b.nodes)}
 	}
 	return nil
 }

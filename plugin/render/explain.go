@@ -217,9 +217,23 @@ func (f *fileSystem) wrongKind(k *kustomization, ref reference, dir string) erro
 	return nil
 }
 
+// withoutSecrets hides what a secretGenerator is given literally: messages end up in logs and in Argo CD's status.
+func (f *fileSystem) withoutSecrets(text string) string {
+	for _, k := range f.scanned {
+		for _, generator := range k.SecretGenerator {
+			for _, literal := range generator.LiteralSources {
+				if literal != "" {
+					text = strings.ReplaceAll(text, literal, "(hidden)")
+				}
+			}
+		}
+	}
+	return text
+}
+
 // tidy takes kustomize's wrappings and the paths of its view of the tree out of a message.
 func (f *fileSystem) tidy(text string) string {
-	text = unquote(text)
+	text = f.withoutSecrets(unquote(text))
 	for _, wrapping := range wrappings {
 		text = wrapping.ReplaceAllString(text, "")
 	}

@@ -19,6 +19,9 @@ func (f *fileSystem) measure(k *kustomization) error {
 			_, reason, _ := strings.Cut(err.Error(), ": ")
 			return fmt.Errorf("%s: in the text that begins here, %s", k.at(text.field, text.path), reason)
 		}
+		if err := f.budget.breadth(k.file, []byte(text.path)); err != nil {
+			return err
+		}
 		copies += copiesIn([]byte(text.path))
 	}
 	for _, p := range append(k.Patches, k.PatchesJson6902...) {

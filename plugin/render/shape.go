@@ -210,3 +210,33 @@ func jsonDepth(content []byte) int {
 	}
 	return deepest
 }
+
+// maxColumn is where breadthBound stops telling columns apart.
+const maxColumn = 1000
+
+// breadthBound returns numbers that the nodes of a YAML file, and the entries of one map or list in it, hardly exceed: an
+// entry has a line, or a comma, of its own.
+func breadthBound(content []byte) (nodes, siblings int) {
+	var entries []int // by column, since the last line that began further left
+	for line := range bytes.Lines(content) {
+		inLine := bytes.Count(line, []byte(",")) + bytes.Count(line, []byte("\r")) + 1
+		nodes, siblings = nodes+inLine, max(siblings, inLine)
+		rest := bytes.TrimLeft(line, " ")
+		column := min(len(line)-len(rest), maxColumn)
+		switch {
+		case len(bytes.TrimSpace(rest)) == 0 || rest[0] == '#':
+			continue
+		case bytes.HasPrefix(line, []byte("---")):
+			entries = entries[:0]
+			continue
+		case column >= len(entries):
+			entries = append(entries, make([]int, column+1-len(entries))...)
+		default:
+			clear(entries[column+1:])
+			entries = entries[:column+1]
+		}
+		entries[column]++
+		siblings = max(siblings, entries[column])
+	}
+	return nodes, siblings
+}

@@ -51,9 +51,15 @@ func Main(newCommand func() *cobra.Command) int {
 		debug.SetGCPercent(200)
 	}
 	stderr := render.Lockdown()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	return Execute(ctx, newCommand(), os.Args[1:], os.Stdout, stderr)
+	return Execute(context.Background(), newCommand(), os.Args[1:], os.Stdout, stderr)
+}
+
+// UntilSignal returns the context of a command that ends in order: it is done at the first signal to stop, and the second
+// kills. Commands that only render do not use it: kustomize cannot be stopped, so the first signal must kill them.
+func UntilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 // Execute runs a command and tells its exit code. The error goes to stderr as it is, the cause first: Argo CD shows it.

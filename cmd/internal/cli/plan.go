@@ -26,7 +26,7 @@ func NewPlan() *cobra.Command {
 		Long: `Explain the order in which Argo CD will apply the kustomization in DIR: the waves, each resource with the reason for
 its place, what each wave waits for and what ends the wait, the deadlocks, and what the order costs.
 
-Exit codes: 0 planned, 1 the repository is at fault, 2 the command line or the environment is.`,
+Exit codes: 0 planned, whatever was found about the order (jq -e '.findings == null' of -o json fails where something was), 1 the repository is at fault, 2 the command line or the environment is.`,
 		Example: `  # For people
   tidegate plan services/payments-api/overlays/staging
 

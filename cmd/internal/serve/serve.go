@@ -84,7 +84,9 @@ func (f *flags) run(c *cobra.Command, floor policy.Level) error {
 		Config: config, Settings: settings, Environment: os.Environ(), Log: log, Budget: budget,
 		MaxMessage: limits.message, KeepAlive: limits.keepAlive,
 	})
-	return server.Serve(c.Context(), cmpserver.Endpoints{
+	ctx, stop := cli.UntilSignal(c.Context())
+	defer stop()
+	return server.Serve(ctx, cmpserver.Endpoints{
 		Socket: config.Socket(env("ARGOCD_PLUGINSOCKFILEPATH", "/home/argocd/cmp-server/plugins")),
 		HTTP:   f.http, Profile: f.pprof, Drain: f.drain,
 	})
