@@ -157,5 +157,6 @@ var (
 	ingressKind       = refer.Kind{Group: "networking.k8s.io", Kind: "Ingress"}
 	gatewayKind       = refer.Kind{Group: "gateway.networking.k8s.io", Kind: "Gateway"}
 	jobKind           = refer.Kind{Group: "batch", Kind: "Job"}
+	budgetKind        = refer.Kind{Group: "policy", Kind: "PodDisruptionBudget"}
 	rolloutKind       = refer.Kind{Group: "argoproj.io", Kind: "Rollout"}
 )

@@ -1,7 +1,9 @@
 package wave
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tidegate/tidegate/plugin/wave/argocd"
 	"github.com/tidegate/tidegate/plugin/wave/refer"
@@ -100,28 +102,90 @@ func (p *planner) unpin(i int, otherwise string) string {
 	return otherwise
 }
 
-// inspectLast: rule 8. Something pinned after the leaves makes Argo CD wait for them.
-func (p *planner) inspectLast(end ending) {
+// inspectLast: rule 8. Something pinned after the leaves makes Argo CD wait for them, whatever else does.
+func (p *planner) inspectLast() {
+	last := p.lastWave(func(s *slot) bool { return s.hook == nil && s.pin.Annotation != "" })
 	var leaves, later []int
-	last := lowest
+	first := last
 	for i := range p.slots {
-		if s := &p.slots[i]; s.leaf && s.waits && end.gated(s.wave) && !end.wait {
+		if s := &p.slots[i]; s.leaf && s.waits && s.wave < last {
 			leaves = append(leaves, i)
-			last = max(last, s.wave)
+			first = min(first, s.wave)
+		}
+	}
+	if len(leaves) == 0 {
+		return
+	}
+	slices.SortStableFunc(leaves, func(a, b int) int { return p.slots[a].wave - p.slots[b].wave })
+	for i := range p.slots {
+		if s := &p.slots[i]; s.hook == nil && s.pin.Annotation != "" && s.wave > first {
+			later = append(later, i)
+		}
+	}
+	p.found(Deadlock, "pin-after-leaf", append(later, leaves...),
+		"%s is pinned to wave %d, after the leaves, so Argo CD waits for %s (wave %d), which may never be %s; pin it below %d",
+		p.name(later[0]), p.slots[later[0]].wave, p.name(leaves[0]), p.slots[leaves[0]].wave, p.slots[leaves[0]].wait.Until, leafWave)
+}
+
+// named is how many objects a message lists by name.
+const named = 3
+
+// inspectGatingHooks: rule 8. A hook that runs after the leaves, or is the last thing to run with them, makes Argo CD
+// wait for them.
+func (p *planner) inspectGatingHooks(end ending) {
+	var leaves, hooks []int
+	first := end.last
+	for i := range p.slots {
+		if p.endless(i) && end.gated(p.slots[i].wave) {
+			leaves = append(leaves, i)
+			first = min(first, p.slots[i].wave)
 		}
 	}
 	if len(leaves) == 0 {
 		return
 	}
 	for i := range p.slots {
-		if s := &p.slots[i]; s.phase() == syncPhase && s.pin.Annotation != "" && s.wave > p.slots[leaves[0]].wave {
-			later = append(later, i)
+		s := &p.slots[i]
+		inSync := s.phase() == syncPhase && (s.wave > first || s.wave == end.last && end.wait)
+		if s.hook != nil && (inSync || s.phase() == argocd.PostSync) {
+			hooks = append(hooks, i)
 		}
 	}
-	if len(later) == 0 {
+	if len(hooks) == 0 {
 		return
 	}
-	p.found(Deadlock, "pin-after-leaf", append(later, leaves...),
-		"%s is pinned to wave %d, after the leaves, so Argo CD waits for %s (wave %d), which may never be %s; pin it below %d",
-		p.name(later[0]), p.slots[later[0]].wave, p.name(leaves[0]), p.slots[leaves[0]].wave, p.slots[leaves[0]].wait.Until, leafWave)
+	wayOut := "give the hook a wave before theirs"
+	if p.slots[hooks[0]].phase() == argocd.PostSync {
+		wayOut = "make the hook a Sync hook (" + argocd.HookAnnotation + ": Sync) in a wave before theirs"
+	}
+	p.found(Warning, "hook-gates-leaves", append(few(hooks), few(leaves)...),
+		"because of %s Argo CD waits for the leaves, too, perhaps without end: for %s; %s",
+		p.list(hooks, p.hookName), p.list(leaves, p.untilWhat), wayOut)
 }
+
+// endless says whether Argo CD could wait for a leaf without end. A PodDisruptionBudget needs nothing that is not in
+// every cluster, and claims are either bound by their pods or have a finding of their own.
+func (p *planner) endless(i int) bool {
+	s, kind := &p.slots[i], p.set.Items[i].Kind
+	return s.leaf && s.waits && s.wait.Limit == "" && kind != claimKind && kind != budgetKind
+}
+
+func (p *planner) hookName(i int) string { return "the " + p.slots[i].hook.Text + " hook " + p.name(i) }
+
+func (p *planner) untilWhat(i int) string {
+	return p.name(i) + " (until it is " + p.slots[i].wait.Until + ")"
+}
+
+// list names a few objects, and counts the others.
+func (p *planner) list(objects []int, name func(int) string) string {
+	var names []string
+	for _, i := range few(objects) {
+		names = append(names, name(i))
+	}
+	if more := len(objects) - len(names); more > 0 {
+		names = append(names, strconv.Itoa(more)+" more")
+	}
+	return strings.Join(names, ", ")
+}
+
+func few(objects []int) []int { return slices.Clone(objects[:min(len(objects), named)]) }

@@ -52,6 +52,9 @@ func (p *planner) gates(end ending) []*Gate {
 			continue
 		}
 		gates[i] = &Gate{Holds: holds, Until: s.wait.Until, Limit: s.wait.Limit}
+		if pausedBy(p.set.Items[i].Object) != "" { // deadlines do not run meanwhile
+			gates[i].Limit = ""
+		}
 	}
 	return gates
 }

@@ -15,7 +15,8 @@ func (p *planner) inspect(missing []refer.Missing) {
 	}
 	p.inspectCertificates(end)
 	p.inspectClaims(end)
-	p.inspectLast(end)
+	p.inspectLast()
+	p.inspectGatingHooks(end)
 	p.inspectPruning(end)
 	for i := range p.slots {
 		p.inspectPin(i)

@@ -44,7 +44,7 @@ type Plan struct {
 // Wave is one sync wave.
 type Wave struct {
 	Number int `json:"wave"`
-	// Gated says whether Argo CD waits for this wave's health before the next; it never waits for the last one.
+	// Gated says whether Argo CD waits for this wave's health before the next; for the last one only because of a hook.
 	Gated     bool       `json:"gated"`
 	Resources []Resource `json:"resources"`
 }
@@ -140,7 +140,7 @@ type Finding struct {
 	Severity Severity `json:"severity"`
 	// Rule is the finding's name. Deadlocks: hook-needs-sync, gate-before-need, claim-before-consumer, pin-after-leaf.
 	// Warnings: pin-against-edge, declared-against-reference, collapsed-cycle, leaf-gates, with-needed-leaf, certificate-with-solver,
-	// claim-without-consumer, prune-waits-for-leaf, job-may-fail, job-suspended, job-vanishes, paused-gate,
+	// claim-without-consumer, hook-gates-leaves, prune-waits-for-leaf, job-may-fail, job-suspended, job-vanishes, paused-gate,
 	// pausing-gate, wave-not-a-number, annotation-not-a-string, unknown-hook, depends-on-missing; hook-needs-sync is one,
 	// too, where Argo CD does not wait for the hook.
 	Rule string `json:"rule"`

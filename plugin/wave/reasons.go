@@ -8,6 +8,7 @@ import (
 
 // explain writes down why everything is where it is.
 func (p *planner) explain() {
+	end := p.ending()
 	for i := range p.slots {
 		s := &p.slots[i]
 		switch {
@@ -17,10 +18,14 @@ func (p *planner) explain() {
 			s.reason = p.claimReason(i)
 		case s.by >= 0:
 			s.reason = p.edgeReason(i, p.edges[s.by])
+		case s.rule == lastWaveRule && end.gated(s.wave):
+			s.reason = Reason{Kind: ByRule, Rule: s.rule, Text: "nothing needs it"}
 		case s.rule != "":
 			s.reason = Reason{Kind: ByRule, Rule: s.rule, Text: s.text}
 		case p.opts.mode() == Minimal:
 			s.reason = Reason{Kind: ByMode, Text: "nothing forces it into a later wave"}
+		case s.tier.Name == leafTier && end.gated(s.wave):
+			s.reason = Reason{Kind: ByTier, Text: "leaf: nothing needs it"}
 		default:
 			s.reason = Reason{Kind: ByTier, Text: tierTexts[s.tier.Name]}
 		}

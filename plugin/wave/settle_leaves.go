@@ -76,6 +76,9 @@ func (p *planner) placeLeaves(r *round, floor []int) {
 	}
 }
 
+// lastWaveRule is the rule of what minimal mode puts where nothing is waited for.
+const lastWaveRule = "last-wave"
+
 // waitLast lifts the leaves that Argo CD could wait for into the last wave.
 func (p *planner) waitLast(floor []int) {
 	last := p.lastWave(func(*slot) bool { return true })
@@ -86,7 +89,7 @@ func (p *planner) waitLast(floor []int) {
 		}
 		floor[i] = last
 		if s.rule != certificateWithSolver && s.rule != claimWithConsumer && s.rule != withNeededLeaf {
-			s.rule, s.text = "last-wave", "nothing needs it, so it goes where Argo CD waits for nothing"
+			s.rule, s.text = lastWaveRule, "nothing needs it, so it goes where Argo CD waits for nothing"
 		}
 	}
 }

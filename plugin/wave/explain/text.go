@@ -101,7 +101,11 @@ func (p *page) header(title string) {
 	}
 	p.line("", plain, summary+".")
 	if len(p.plan.Waves) > 1 {
-		p.line("", plain, "Argo CD applies one wave after the other, and waits for the health of each before the next. It does not wait for the last.")
+		last := "It does not wait for the last."
+		if p.plan.Waves[len(p.plan.Waves)-1].Gated {
+			last = "Because of a hook it waits for the last, too."
+		}
+		p.line("", plain, "Argo CD applies one wave after the other, and waits for the health of each before the next. "+last)
 	}
 	p.line("", plain, costText(p.plan))
 	if found := findingsCount(p.plan.Findings); found != "" {

@@ -132,3 +132,13 @@ func TestTheReasonNamesItsFieldOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestTheHeaderKnowsAWaitForTheLastWave(t *testing.T) {
+	for gated, want := range map[bool]string{false: "It does not wait for the last.", true: "Because of a hook it waits for the last, too."} {
+		plan := staging()
+		plan.Waves[len(plan.Waves)-1].Gated = gated
+		if got := explained(t, plan, Text, Options{}); !strings.Contains(got, want) {
+			t.Errorf("last wave gated: %t, without %q:\n%s", gated, want, got)
+		}
+	}
+}
