@@ -237,6 +237,41 @@ func TestABrokenOverlayIsTriedAgainAfterAWhile(t *testing.T) {
 	}
 }
 
+// blocking renders one folder only until the context ends.
+type blocking struct {
+	render.Renderer
+	dir string
+}
+
+func (b blocking) Render(ctx context.Context, request render.Request) (*render.Result, error) {
+	if request.Dir != b.dir {
+		return b.Renderer.Render(context.WithoutCancel(ctx), request)
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestAFolderThatTakesTooLongIsBrokenAndHoldsUpNoOther(t *testing.T) {
+	const why = "services/api/overlays/staging: rendering was stopped, it took more than 1ms"
+	for _, known := range []bool{false, true} {
+		catalog, _, dir := folderCatalog(t, repository)
+		want := Facts{Namespace: "api-staging", Autoscaled: scalable, Broken: why}
+		if known {
+			want = overlay(t, read(t, catalog), "staging").Facts
+			want.Broken = why
+			write(t, dir, map[string]string{"services/api/base/hpa.yaml": repository["services/api/base/hpa.yaml"] + "# x\n"})
+		}
+		catalog.renderer, catalog.renderTime = blocking{catalog.renderer, "services/api/overlays/staging"}, time.Millisecond
+		view := read(t, catalog)
+		if diff := cmp.Diff(want, overlay(t, view, "staging").Facts); diff != "" {
+			t.Errorf("known from before %v: -want +got:\n%s", known, diff)
+		}
+		if other := overlay(t, view, "production"); other.Broken != "" || !other.Known {
+			t.Errorf("known from before %v: the other overlay is broken too: %+v", known, other)
+		}
+	}
+}
+
 func TestFilesFromOutsideTheDeclaredFoldersAreNamed(t *testing.T) {
 	catalog, _, dir := folderCatalog(t, repository)
 	write(t, dir, map[string]string{

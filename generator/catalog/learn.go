@@ -17,6 +17,10 @@ import (
 // been this machine.
 const retryBroken = time.Minute
 
+// renderTime is how long one folder may take. An answer waits for every folder, and Argo CD waits 30 s for an answer: a
+// folder that is given up leaves time for the others.
+const renderTime = 10 * time.Second
+
 // learned is what a render told, and what it read to know it.
 type learned struct {
 	facts Facts
@@ -47,13 +51,18 @@ func (l *learned) current(tree Tree, now time.Time) bool {
 func (c *Catalog) learn(ctx context.Context, tree Tree, folder folder) (*learned, error) {
 	dir := folder.dir
 	recorder := &recorder{Tree: tree, reads: map[string]string{}, files: map[string]bool{}}
-	result, err := c.renderer.Render(ctx, render.Request{Tree: recorder, Dir: dir})
+	limited, cancel := context.WithTimeout(ctx, c.renderTime)
+	defer cancel()
+	result, err := c.renderer.Render(limited, render.Request{Tree: recorder, Dir: dir})
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	out := &learned{reads: recorder.reads, files: slices.Sorted(maps.Keys(recorder.files)), at: c.now()}
 	if err != nil {
 		out.err = err.Error()
+		if limited.Err() != nil {
+			out.err = fmt.Sprintf("%s: rendering was stopped, it took more than %v", dir, c.renderTime)
+		}
 		return out, nil
 	}
 	out.facts = factsOf(result)

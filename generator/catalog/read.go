@@ -23,6 +23,8 @@ type Catalog struct {
 	source   Source
 	renderer render.Renderer
 	now      func() time.Time
+	// renderTime is how long the render of one folder may take.
+	renderTime time.Duration
 
 	// flight lets one caller at a time do the work; what follows belongs to that one.
 	flight singleflight.Group
@@ -35,7 +37,7 @@ type Catalog struct {
 // New returns the catalog of a source. The renderer is asked for what has not been rendered before, by several callers at
 // once.
 func New(source Source, renderer render.Renderer) *Catalog {
-	return &Catalog{source: source, renderer: renderer, now: time.Now}
+	return &Catalog{source: source, renderer: renderer, now: time.Now, renderTime: renderTime}
 }
 
 // Read returns the newest view. Callers at the same time share the work, which goes on when one of them leaves. The error

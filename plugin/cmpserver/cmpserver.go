@@ -37,7 +37,7 @@ type Options struct {
 	Budget Budget
 	// Stall is how long a client may send nothing before it is given up (30 s).
 	Stall time.Duration
-	// Time is how long a request without a deadline may take (5 min).
+	// Time is how long a request without a deadline may take, and how long any client may go on sending (5 min).
 	Time time.Duration
 	// Hold is how long a render in this process keeps others waiting (10 s).
 	Hold time.Duration

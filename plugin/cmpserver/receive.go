@@ -47,31 +47,48 @@ type receiver struct {
 }
 
 // receive receives a stream to its end, whatever is wrong with it: Argo CD's client shows nothing but "EOF" if it is
-// answered before it has sent everything. The archive is kept if want says so and its tree is not known yet. Only a
-// client that sends nothing for a while is not waited for.
+// answered before it has sent everything. The archive is kept if want says so and its tree is not known yet. Not
+// waited for is a client that sends nothing for a while, or that goes on for longer than a request may take, nor anything
+// once the context has ended.
 func (s *Server) receive(ctx context.Context, in stream, want bool) (*received, error) {
 	r := &receiver{server: s, stream: in, hash: sha256.New()}
 	type outcome struct {
 		*received
 		error
 	}
-	done := make(chan outcome, 1)
+	done, gone := make(chan outcome), make(chan struct{})
+	defer close(gone)
 	go func() {
 		request, err := r.run(ctx, want)
-		done <- outcome{request, err}
+		select {
+		case done <- outcome{request, err}:
+		case <-gone: // and with it whoever would free the memory
+			if err == nil {
+				request.free()
+			}
+		}
 	}()
 	watch := time.NewTicker(s.options.Stall)
 	defer watch.Stop()
+	var sending time.Duration // without the time that the client was kept waiting
 	for last := int64(-1); ; {
 		select {
 		case o := <-done:
 			return o.received, o.error
+		case <-ctx.Done():
+			return &received{}, ctx.Err()
 		case <-watch.C:
-			now := r.progress.Load()
-			if now == last && !r.waiting.Load() {
+			now, waiting := r.progress.Load(), r.waiting.Load()
+			if now == last && !waiting {
 				return &received{}, &refusal{reason: "stalled", text: fmt.Sprintf("Argo CD sent nothing for %v", s.options.Stall)}
 			}
 			last = now
+			if !waiting {
+				sending += s.options.Stall
+			}
+			if sending >= s.options.Time {
+				return &received{}, &refusal{reason: "slow", text: fmt.Sprintf("Argo CD had not sent everything after %v", sending)}
+			}
 		}
 	}
 }

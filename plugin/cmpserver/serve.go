@@ -9,6 +9,7 @@ import (
 	"net/http/pprof"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"google.golang.org/grpc"
@@ -48,7 +49,7 @@ func (s *Server) Serve(ctx context.Context, at Endpoints) error {
 		if err != nil {
 			return errors.Join(err, listener.Close())
 		}
-		side := &http.Server{Handler: s.sideDoor(&ready, at.Profile), ReadHeaderTimeout: 10 * time.Second}
+		side := sideServer(s.sideDoor(&ready, at.Profile))
 		defer side.Close()
 		go func() {
 			if err := side.Serve(web); !errors.Is(err, http.ErrServerClosed) {
@@ -79,6 +80,15 @@ func drain(server *grpc.Server, wait time.Duration) {
 	server.GracefulStop()
 }
 
+// sideServer serves what is small and quick, so that whoever is slow is cut off. Profiles take as long as they are asked
+// to: net/http/pprof adds that to the write timeout.
+func sideServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+	}
+}
+
 // sideDoor is what a kubelet and Prometheus ask for.
 func (s *Server) sideDoor(ready *atomic.Bool, profile bool) http.Handler {
 	mux := http.NewServeMux()
@@ -99,8 +109,9 @@ func (s *Server) sideDoor(ready *atomic.Bool, profile bool) http.Handler {
 	return mux
 }
 
-// Listen listens on a unix socket, in the place of one that a crashed predecessor has left. One that somebody listens
-// on, or a file that is no socket, is left alone.
+// Listen listens on a unix socket, in the place of one that a crashed predecessor has left. That nobody listens on
+// it is certain only where the connection is refused: a server whose queue is full, or that we may not connect to, is
+// none that has crashed. Everything else is left alone.
 func Listen(path string) (net.Listener, error) {
 	switch info, err := os.Lstat(path); {
 	case errors.Is(err, os.ErrNotExist):
@@ -109,10 +120,14 @@ func Listen(path string) (net.Listener, error) {
 	case info.Mode()&os.ModeSocket == 0:
 		return nil, fmt.Errorf("%s is in the way, and is no socket", path)
 	default:
-		if conn, err := net.Dial("unix", path); err == nil {
+		conn, err := net.Dial("unix", path)
+		switch {
+		case err == nil:
 			return nil, errors.Join(fmt.Errorf("another plugin server serves on %s", path), conn.Close())
+		case !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, os.ErrNotExist):
+			return nil, fmt.Errorf("%s may be another plugin server's: end that one, or remove the socket if there is none: %w", path, err)
 		}
-		if err := os.Remove(path); err != nil {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, err
 		}
 	}
