@@ -65,6 +65,27 @@ func TestExitCodesOfPreviewTellWhoIsAtFault(t *testing.T) {
 	}
 }
 
+// TestARepositoryWithoutClusterConfigurationHasAPreview: the ApplicationSet for it is not for such a repository, and must not
+// hide all Applications of the other one.
+func TestARepositoryWithoutClusterConfigurationHasAPreview(t *testing.T) {
+	bare := t.TempDir()
+	if err := os.CopyFS(bare, os.DirFS("../../examples/gitops-platform")); err != nil {
+		t.Fatal(err)
+	}
+	for _, cluster := range []string{"staging", "production"} {
+		if err := os.RemoveAll(filepath.Join(bare, "clusters", cluster, "cluster-config")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, stdout, stderr := execute("preview", "--repo-dir="+bare, clusters, "-o", "name")
+	if code != 0 || !strings.Contains(stdout, "payments-api-production\n") || strings.Contains(stdout, "cluster-config") {
+		t.Errorf("exit code %d\nstdout %s\nstderr %s", code, stdout, stderr)
+	}
+	if !strings.HasPrefix(stderr, "note: there is no clusters/<cluster>/cluster-config") {
+		t.Errorf("nothing said that one ApplicationSet is left out: %s", stderr)
+	}
+}
+
 func TestTheGeneratorDoesNotStartWithoutAToken(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {

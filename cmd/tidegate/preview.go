@@ -116,7 +116,7 @@ func shipped(c *cobra.Command, options preview.Options) []v1alpha1.ApplicationSe
 	}
 	fmt.Fprintln(c.ErrOrStderr(), "note: there is no clusters/<cluster>/cluster-config of a registered cluster, so the ApplicationSet for it is left out")
 	return slices.DeleteFunc(options.ApplicationSets, func(set v1alpha1.ApplicationSet) bool {
-		return set.Name == "tidegate-cluster-config"
+		return preview.KindOf(set) == params.ClusterConfig
 	})
 }
 

@@ -66,8 +66,8 @@ func supported(set v1alpha1.ApplicationSet) error {
 	return nil
 }
 
-// kindOf tells which kind of Applications an ApplicationSet asks for.
-func kindOf(set v1alpha1.ApplicationSet) string {
+// KindOf tells which kind of Applications an ApplicationSet asks for.
+func KindOf(set v1alpha1.ApplicationSet) string {
 	for _, generator := range set.Spec.Generators {
 		if generator.Plugin == nil {
 			continue

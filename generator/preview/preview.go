@@ -65,7 +65,7 @@ func Run(ctx context.Context, options Options) (*Result, error) {
 	defer server.close()
 	result := &Result{}
 	for _, set := range options.ApplicationSets {
-		if len(options.Services)+len(options.Environments) > 0 && kindOf(set) == params.ClusterConfig {
+		if len(options.Services)+len(options.Environments) > 0 && KindOf(set) == params.ClusterConfig {
 			continue
 		}
 		applications, err := generate(ctx, set, server, asked, options.Progress)

@@ -7,6 +7,7 @@
 package cmpserver
 
 import (
+	"cmp"
 	"log/slog"
 	"runtime"
 	"time"
@@ -102,19 +103,12 @@ func (o Options) orDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	o.Stall = orDefault(o.Stall, 30*time.Second)
-	o.Time = orDefault(o.Time, 5*time.Minute)
-	o.Hold = orDefault(o.Hold, 10*time.Second)
-	o.MaxMessage = orDefault(o.MaxMessage, 100<<20)
-	o.KeepAlive = orDefault(o.KeepAlive, 10*time.Second)
+	o.Stall = cmp.Or(o.Stall, 30*time.Second)
+	o.Time = cmp.Or(o.Time, 5*time.Minute)
+	o.Hold = cmp.Or(o.Hold, 10*time.Second)
+	o.MaxMessage = cmp.Or(o.MaxMessage, 100<<20)
+	o.KeepAlive = cmp.Or(o.KeepAlive, 10*time.Second)
 	return o
-}
-
-func orDefault[T int | time.Duration](value, otherwise T) T {
-	if value == 0 {
-		return otherwise
-	}
-	return value
 }
 
 // GRPC returns a gRPC server that has the service. The limits are those of Argo CD's own server.

@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 )
 
@@ -51,28 +52,21 @@ func DefaultLimits() Limits {
 
 func (l Limits) orDefaults() Limits {
 	d := DefaultLimits()
-	l.FileBytes = orDefault(l.FileBytes, d.FileBytes)
-	l.TotalBytes = orDefault(l.TotalBytes, d.TotalBytes)
-	l.Builds = orDefault(l.Builds, d.Builds)
-	l.Nodes = orDefault(l.Nodes, d.Nodes)
-	l.Documents = orDefault(l.Documents, d.Documents)
-	l.Output = orDefault(l.Output, d.Output)
-	l.AllNodes = orDefault(l.AllNodes, d.AllNodes)
-	l.Siblings = orDefault(l.Siblings, d.Siblings)
-	l.Lookups = orDefault(l.Lookups, d.Lookups)
-	l.Depth = orDefault(l.Depth, d.Depth)
-	l.Bytes = orDefault(l.Bytes, d.Bytes)
-	l.Objects = orDefault(l.Objects, d.Objects)
-	l.Changes = orDefault(l.Changes, d.Changes)
-	l.Copies = orDefault(l.Copies, d.Copies)
+	l.FileBytes = cmp.Or(l.FileBytes, d.FileBytes)
+	l.TotalBytes = cmp.Or(l.TotalBytes, d.TotalBytes)
+	l.Builds = cmp.Or(l.Builds, d.Builds)
+	l.Nodes = cmp.Or(l.Nodes, d.Nodes)
+	l.Documents = cmp.Or(l.Documents, d.Documents)
+	l.Output = cmp.Or(l.Output, d.Output)
+	l.AllNodes = cmp.Or(l.AllNodes, d.AllNodes)
+	l.Siblings = cmp.Or(l.Siblings, d.Siblings)
+	l.Lookups = cmp.Or(l.Lookups, d.Lookups)
+	l.Depth = cmp.Or(l.Depth, d.Depth)
+	l.Bytes = cmp.Or(l.Bytes, d.Bytes)
+	l.Objects = cmp.Or(l.Objects, d.Objects)
+	l.Changes = cmp.Or(l.Changes, d.Changes)
+	l.Copies = cmp.Or(l.Copies, d.Copies)
 	return l
-}
-
-func orDefault[T int | int64](value, otherwise T) T {
-	if value == 0 {
-		return otherwise
-	}
-	return value
 }
 
 // unboundedError says that a render may use more time or memory than this process can give, and why: it belongs into a

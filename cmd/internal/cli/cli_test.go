@@ -55,6 +55,7 @@ var settings = map[string]string{
 	"app/kustomization.yaml": "resources: [settings.yaml]\ncommonLabels: {app: a}\n",
 	"app/settings.yaml":      "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n",
 	"bad/kustomization.yaml": "resources: [gone.yaml]\n",
+	"references.yaml":        "- {from: Widget.example.com, feld: spec.name}\n",
 }
 
 func TestExitCodesTellWhoIsAtFault(t *testing.T) {
@@ -76,6 +77,7 @@ func TestExitCodesTellWhoIsAtFault(t *testing.T) {
 		{"an unknown mode", []string{"render", "--waves=on", "app"}, ExitUsage, `--waves: "on" is none of tiers, minimal, off`},
 		{"an assignment without a value", []string{"render", "--set", "REGION", "app"}, ExitUsage, "--set REGION: want NAME=VALUE"},
 		{"an image without a tag", []string{"render", "--image", "api", "app"}, ExitUsage, `image override "api": want`},
+		{"references that cannot be read", []string{"render", "--references", "references.yaml", "app"}, ExitUsage, "references: references[0]"},
 		{"a plan without waves", []string{"plan", "--waves=off", "app"}, ExitUsage, "--waves=off: there is no order to explain"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -5,7 +5,10 @@
 // a link leads to; who reads the tree does.
 package archive
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Limits bound what one archive may make of itself. Zero fields take the defaults.
 type Limits struct {
@@ -30,20 +33,13 @@ func DefaultLimits() Limits {
 
 func (l Limits) orDefaults() Limits {
 	d := DefaultLimits()
-	l.Unpacked = orDefault(l.Unpacked, d.Unpacked)
-	l.Kept = orDefault(l.Kept, d.Kept)
-	l.File = orDefault(l.File, d.File)
-	l.Entries = orDefault(l.Entries, d.Entries)
-	l.Depth = orDefault(l.Depth, d.Depth)
-	l.Path = orDefault(l.Path, d.Path)
+	l.Unpacked = cmp.Or(l.Unpacked, d.Unpacked)
+	l.Kept = cmp.Or(l.Kept, d.Kept)
+	l.File = cmp.Or(l.File, d.File)
+	l.Entries = cmp.Or(l.Entries, d.Entries)
+	l.Depth = cmp.Or(l.Depth, d.Depth)
+	l.Path = cmp.Or(l.Path, d.Path)
 	return l
-}
-
-func orDefault[T int | int64](value, otherwise T) T {
-	if value == 0 {
-		return otherwise
-	}
-	return value
 }
 
 // RefusedError says what an archive holds that no tree can be made of.
