@@ -17,12 +17,11 @@ import (
 // Argo CD merges it over the Application (reposerver/repository, mergeSourceParameters), so that whoever may write to the
 // repository could lower the policy or change the values.
 func checkSourceFiles(request Request) error {
-	names := []string{".argocd-source.yaml"}
+	names := []string{path.Join(request.Dir, ".argocd-source.yaml")}
 	if request.App != "" {
-		names = append(names, ".argocd-source-"+request.App+".yaml")
+		names = append(names, SourceFile(request.Dir, request.App))
 	}
 	for _, name := range names {
-		name = path.Join(request.Dir, name)
 		content, err := render.ReadFile(request.Tree, name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -36,6 +35,9 @@ func checkSourceFiles(request Request) error {
 	}
 	return nil
 }
+
+// SourceFile is where a file lies that is committed for one Application: all that a render takes its name for.
+func SourceFile(dir, app string) string { return path.Join(dir, ".argocd-source-"+app+".yaml") }
 
 func checkSourceFile(content []byte) error {
 	asJSON, err := yaml.YAMLToJSON(content)

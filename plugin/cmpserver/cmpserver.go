@@ -76,22 +76,22 @@ func New(options Options) *Server {
 		limits: archive.Limits{Kept: s.budget.Tree, File: render.DefaultLimits().FileBytes + 1},
 	}
 	inProcess := &generate.Limited{
-		Next: generate.Runner{
+		Next: generate.Cached{Store: kept, Next: generate.Runner{
 			Renderer: render.New(), From: generate.FromRender,
 			Limits: generate.Limits{Documents: maxDocuments, Schema: true},
-		},
+		}},
 		Queue: queue, Hold: options.Hold,
 	}
 	inChild := &generate.Limited{
-		Next: generate.Runner{
+		Next: generate.Cached{Store: kept, Next: generate.Runner{
 			Renderer: render.Child{Memory: uint64(s.budget.Child), Time: options.Time}, From: generate.FromChild,
-		},
+		}},
 		Queue: generate.NewQueue(s.budget.Children),
 	}
-	s.generator = generate.NewShared(generate.Cached{
+	s.generator = generate.Named{Next: generate.NewShared(generate.Recalled{
 		Next:  generate.Escalating{InProcess: inProcess, InChild: inChild, MaxOverdue: int64(cores)},
 		Store: kept,
-	})
+	})}
 	s.metrics = newMetrics(s, inProcess, inChild)
 	return s
 }

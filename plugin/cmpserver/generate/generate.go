@@ -27,19 +27,30 @@ type Request struct {
 	// Place is where the tree lies in its repository; "." where it is all of it.
 	Place string
 	// Dir is the folder of the kustomization in the repository.
-	Dir      string
+	Dir string
+	// App is the name of the Application. Only a file that is committed for it makes a difference: see Named.
 	App      string
 	Settings plugin.Settings
 	// Tenant is who takes turns with other tenants where there is a queue.
 	Tenant string
 }
 
-// key is everything but the tree that the manifests depend on.
-func (r Request) key() (archive.Hash, error) {
+// key is everything but the tree that the manifests depend on, if of the substitutions they depend on those of these
+// names at most.
+func (r Request) key(variables []string) (archive.Hash, error) {
+	strict := len(r.Settings.Substitutions) > 0
+	values := map[string]string{}
+	for _, name := range variables {
+		if value, ok := r.Settings.Substitutions[name]; ok {
+			values[name] = value
+		}
+	}
+	r.Settings.Substitutions = values
 	text, err := json.Marshal(struct {
 		Place, Dir, App string
+		Strict          bool
 		Settings        plugin.Settings
-	}{r.Place, r.Dir, r.App, r.Settings})
+	}{r.Place, r.Dir, r.App, strict, r.Settings})
 	return sha256.Sum256(text), err
 }
 
@@ -51,6 +62,8 @@ type Manifests struct {
 	Warnings []string
 	// reads are what the tree was asked for, and what was there.
 	reads []observation
+	// variables are the names whose values they may hold.
+	variables []string
 }
 
 // Source says where manifests come from.
@@ -87,7 +100,8 @@ func (r Runner) Generate(ctx context.Context, request Request) (result Result, e
 	}()
 	guard := &guarded{ctx: ctx, tree: request.Tree, limits: r.Limits}
 	recorder := &recorder{tree: guard, at: request.Tree.At, seen: map[string]int{}}
-	rendered, err := plugin.Run(ctx, r.Renderer, plugin.Request{
+	noted := &noted{Renderer: r.Renderer, settings: request.Settings}
+	rendered, err := plugin.Run(ctx, noted, plugin.Request{
 		Tree: render.Mount(recorder, request.Place), Dir: request.Dir, App: request.App, Settings: request.Settings,
 	})
 	switch {
@@ -106,7 +120,7 @@ func (r Runner) Generate(ctx context.Context, request Request) (result Result, e
 			warnings = append(warnings, finding.Message+" ("+finding.Rule+")")
 		}
 	}
-	return Result{&Manifests{Documents: documents, Warnings: warnings, reads: recorder.reads}, r.From}, nil
+	return Result{&Manifests{Documents: documents, Warnings: warnings, reads: recorder.reads, variables: noted.variables}, r.From}, nil
 }
 
 // PanicError is a mistake in the program that one request has met.

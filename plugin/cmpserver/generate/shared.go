@@ -2,7 +2,9 @@ package generate
 
 import (
 	"context"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
@@ -36,7 +38,7 @@ func (s *Shared) Generate(ctx context.Context, request Request) (Result, error) 
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
-	hash, err := request.key()
+	hash, err := request.key(slices.Collect(maps.Keys(request.Settings.Substitutions)))
 	if err != nil {
 		return Result{}, err
 	}

@@ -1,0 +1,47 @@
+package generate
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/tidegate/tidegate/plugin"
+	"github.com/tidegate/tidegate/plugin/render"
+	"github.com/tidegate/tidegate/plugin/substitute"
+)
+
+// noted is a renderer that notes which of the substitutions its result has a place for. The values of all others make no
+// difference: one set of values is often given to every Application of a cluster, whatever it holds.
+type noted struct {
+	render.Renderer
+	settings  plugin.Settings
+	variables []string
+}
+
+func (n *noted) Render(ctx context.Context, request render.Request) (*render.Result, error) {
+	result, err := n.Renderer.Render(ctx, request)
+	if err == nil && len(n.settings.Substitutions) > 0 {
+		n.variables = variablesIn(result, n.settings.Substitutions)
+	}
+	return result, err
+}
+
+// variablesIn is sorted. Where there are more places than are listed, each value counts.
+func variablesIn(result *render.Result, values map[string]string) []string {
+	places := substitute.Find(result.Objects)
+	if len(places) >= substitute.MaxListed {
+		return slices.Sorted(maps.Keys(values))
+	}
+	var names []string
+	for _, place := range places {
+		names = append(names, place.Variable)
+	}
+	return union(names, nil)
+}
+
+// union is sorted.
+func union(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
