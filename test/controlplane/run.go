@@ -1,0 +1,177 @@
+// Package controlplane starts a real control plane on this machine, without containers: two Kubernetes clusters, Argo CD
+// with its controllers, Redis, a Git repository, and Tidegate's generator and plugin beside them.
+//
+// It is for tests and for trying things out. It never runs a pod: nodes, operators and admission webhooks are simulated
+// (package simulate); everything that decides is real.
+package controlplane
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/tidegate/tidegate/test/controlplane/process"
+	"github.com/tidegate/tidegate/test/controlplane/servers"
+)
+
+// Scheme knows Kubernetes' own types and Argo CD's.
+var Scheme = runtime.NewScheme()
+
+func init() {
+	utilruntime.Must(clientgoscheme.AddToScheme(Scheme))
+	utilruntime.Must(apiextensionsv1.AddToScheme(Scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(Scheme))
+}
+
+// run is the servers of one control plane, and the folder of their files.
+type run struct {
+	// Dir holds everything that is written: data, keys, logs.
+	Dir      string
+	ctx      context.Context
+	cancel   context.CancelFunc
+	programs servers.Programs
+	ports    *process.Ports
+	// closers end what runs in this process.
+	closers []func() error
+
+	mu        sync.Mutex
+	processes []*process.Process
+}
+
+func newRun(ctx context.Context, progress io.Writer) (*run, error) {
+	programs, err := servers.Build(ctx, progress)
+	if err != nil {
+		return nil, err
+	}
+	ports, err := process.NewPorts()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "tidegate-e2e-")
+	if err != nil {
+		return nil, err
+	}
+	out := &run{Dir: dir, programs: programs, ports: ports}
+	out.ctx, out.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	return out, os.Mkdir(filepath.Join(dir, "logs"), 0o755)
+}
+
+// start starts a server. Its log is named for it; one that is started again goes on in the same log.
+func (r *run) start(spec process.Spec) (*process.Process, error) {
+	spec.Log = filepath.Join(r.Dir, "logs", spec.Name+".log")
+	p, err := process.Start(spec)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.processes = append(r.processes, p)
+	return p, nil
+}
+
+// failed is why a server has ended that nobody stopped.
+func (r *run) failed() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var all []error
+	for _, p := range r.processes {
+		all = append(all, p.Failed())
+	}
+	return errors.Join(all...)
+}
+
+// stop ends all servers, the last one first, and those that do not end by themselves too.
+func (r *run) stop(ctx context.Context) error {
+	r.cancel()
+	r.mu.Lock()
+	processes := slices.Clone(r.processes)
+	r.mu.Unlock()
+	var all sync.WaitGroup
+	for _, p := range processes {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			p.Stop(ctx, stopGrace)
+		}()
+	}
+	all.Wait()
+	var failures []error
+	for _, closer := range slices.Backward(r.closers) {
+		failures = append(failures, closer())
+	}
+	return errors.Join(append(failures, r.ports.Close())...)
+}
+
+// stopGrace is how long servers may take to end. Their data is thrown away.
+const stopGrace = 2 * time.Second
+
+func (r *run) twoPorts() (first, second int, err error) {
+	if first, err = r.ports.Take(); err != nil {
+		return 0, 0, err
+	}
+	second, err = r.ports.Take()
+	return first, second, err
+}
+
+// until waits until a condition holds, and fails when a server has ended.
+func (r *run) until(ctx context.Context, what string, condition func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	return Until(ctx, what, func(ctx context.Context) error {
+		if err := r.failed(); err != nil {
+			return Never(err)
+		}
+		return condition(ctx)
+	})
+}
+
+// logs are the ends of what the servers printed, those first that complain.
+func (r *run) logs() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out bytes.Buffer
+	seen := map[string]bool{}
+	for _, p := range r.processes {
+		if !seen[p.Log] {
+			seen[p.Log] = true
+			writeLog(&out, p.Name, p.Log)
+		}
+	}
+	return out.String()
+}
+
+func local(scheme string, port int) string { return fmt.Sprintf("%s://127.0.0.1:%d", scheme, port) }
+
+// get is a request that must be answered with 200.
+func get(ctx context.Context, client *http.Client, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, 2000))
+	if err := errors.Join(err, response.Body.Close()); err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s: %s", url, response.Status, body)
+	}
+	return nil
+}

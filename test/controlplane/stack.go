@@ -1,0 +1,231 @@
+package controlplane
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// Options say what a control plane is started with. The zero value is the ordinary one.
+type Options struct {
+	// Progress is told what takes long; nil is silent.
+	Progress io.Writer
+	// Plugin is how the sidecar is run; empty is Native.
+	Plugin PluginMode
+	// WaveDelay is Argo CD's delay between waves; zero is one second.
+	WaveDelay time.Duration
+	// ArgoCDEnv is given to Argo CD's servers.
+	ArgoCDEnv []string
+	// GeneratorArgs are added to the generator's command line.
+	GeneratorArgs []string
+}
+
+func (o Options) waveDelay() string {
+	if o.WaveDelay == 0 {
+		return "1"
+	}
+	return fmt.Sprintf("%.0f", o.WaveDelay.Seconds())
+}
+
+// Stack is a control plane: everything that Tidegate works with, on the example repository.
+type Stack struct {
+	// Dir holds everything that it writes, logs below logs.
+	Dir string
+	// Staging is the cluster that Argo CD runs in; Production is another one.
+	Staging, Production *Cluster
+	ArgoCD              *ArgoCD
+	Tidegate            *Tidegate
+	// Repository is the config repository, with the example in it.
+	Repository *Repository
+
+	run     *run
+	options Options
+}
+
+// New starts a control plane. Stop it, whatever it returns: unless it is nil.
+func New(ctx context.Context, options Options) (*Stack, error) {
+	if options.Progress == nil {
+		options.Progress = io.Discard
+	}
+	if options.Plugin == "" {
+		options.Plugin = Native
+	}
+	run, err := newRun(ctx, options.Progress)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{Dir: run.Dir, run: run, options: options}
+	for _, step := range []struct {
+		what string
+		do   func(context.Context) error
+	}{
+		{"two Kubernetes clusters", s.startClusters},
+		{"the Git repository", s.createRepository},
+		{"Argo CD's resources", s.installArgoCD},
+		{"Argo CD", s.startArgoCD},
+		{"Tidegate", s.startTidegate},
+	} {
+		fmt.Fprintf(options.Progress, "starting %s\n", step.what)
+		if err := step.do(ctx); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// Stop ends all servers. It is safe to call after a failed start. Files stay; Remove removes them.
+func (s *Stack) Stop(ctx context.Context) error {
+	err := s.run.stop(ctx)
+	return errors.Join(err, s.races())
+}
+
+// Remove removes all files.
+func (s *Stack) Remove() error { return os.RemoveAll(s.Dir) }
+
+// Logs are the parts of the servers' logs that may tell why something does not work.
+func (s *Stack) Logs() string { return s.run.logs() }
+
+// races are what the race detector saw in our servers.
+func (s *Stack) races() error {
+	var all []error
+	for _, name := range []string{"tidegate-generator", "tidegate-plugin"} {
+		log := filepath.Join(s.Dir, "logs", name+".log")
+		content, err := os.ReadFile(log)
+		if err == nil && bytes.Contains(content, []byte("DATA RACE")) {
+			all = append(all, fmt.Errorf("%s: data race", log))
+		}
+	}
+	return errors.Join(all...)
+}
+
+func (s *Stack) startClusters(ctx context.Context) error {
+	var group errgroup.Group
+	for name, cluster := range map[string]**Cluster{"staging": &s.Staging, "production": &s.Production} {
+		made, err := newCluster(s.run, name)
+		if err != nil {
+			return err
+		}
+		*cluster = made
+		group.Go(func() error { return made.start(ctx) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return grantDeployer(ctx, s.Production)
+}
+
+// createRepository pushes the example, with the addresses of this machine, and without what the clusters would have to
+// fetch from the internet.
+func (s *Stack) createRepository(context.Context) error {
+	root, err := Root()
+	if err != nil {
+		return err
+	}
+	if s.Repository, err = newRepository(s.Dir, "gitops-platform"); err != nil {
+		return err
+	}
+	r := s.Repository
+	if err := r.Copy(filepath.Join(root, "examples", "gitops-platform")); err != nil {
+		return err
+	}
+	for _, cluster := range []string{"staging", "production"} {
+		for _, name := range []string{"external-secrets", "metrics-server"} {
+			if err := r.Remove("clusters/" + cluster + "/argocd-apps/" + name + ".yaml"); err != nil {
+				return err
+			}
+		}
+	}
+	if err := r.Replace("https://github.com/myorg/gitops-platform", r.URL); err != nil {
+		return err
+	}
+	_, err = r.Push("The example")
+	return err
+}
+
+func (s *Stack) installArgoCD(ctx context.Context) error {
+	if err := installArgoCD(ctx, s.Staging); err != nil {
+		return err
+	}
+	return configureArgoCD(ctx, s.Staging)
+}
+
+func (s *Stack) startArgoCD(ctx context.Context) (err error) {
+	if err := s.RegisterClusters(ctx); err != nil {
+		return err
+	}
+	s.ArgoCD, err = startArgoCD(ctx, s.run, s.Staging, s.options)
+	return err
+}
+
+// RegisterClusters makes the cluster Secrets of both clusters, with the labels of the example.
+func (s *Stack) RegisterClusters(ctx context.Context) error {
+	staging, err := s.Staging.ClusterSecret("staging", map[string]string{"tier": "nonproduction", "region": "eu-west-1"}, true)
+	if err != nil {
+		return err
+	}
+	production, err := s.Production.ClusterSecret("production",
+		map[string]string{"tier": "production", "region": "eu-west-1", "rollout": "canary"}, false)
+	if err != nil {
+		return err
+	}
+	return s.Staging.Apply(ctx, staging, production)
+}
+
+func (s *Stack) startTidegate(ctx context.Context) error {
+	var err error
+	if s.Tidegate, err = newTidegate(s); err != nil {
+		return err
+	}
+	if err := s.Tidegate.install(ctx, s.Staging); err != nil {
+		return err
+	}
+	if err := s.Tidegate.StartPlugin(ctx, s.options.Plugin); err != nil {
+		return err
+	}
+	if err := s.writeClusters(); err != nil {
+		return err
+	}
+	return s.Tidegate.StartGenerator(ctx)
+}
+
+// writeClusters writes the clusters as a file, without credentials.
+func (s *Stack) writeClusters() error {
+	content := fmt.Sprintf(`apiVersion: v1
+kind: Secret
+metadata: {name: cluster-staging, labels: {argocd.argoproj.io/secret-type: cluster, tier: nonproduction, region: eu-west-1}}
+stringData: {name: staging, server: "https://kubernetes.default.svc"}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: cluster-production, labels: {argocd.argoproj.io/secret-type: cluster, tier: production, region: eu-west-1, rollout: canary}}
+stringData: {name: production, server: %q}
+`, s.Production.Server)
+	return os.WriteFile(s.clustersFile(), []byte(content), 0o644)
+}
+
+func (s *Stack) clustersFile() string { return filepath.Join(s.Dir, "clusters.yaml") }
+
+func (o Options) generatorArgs(s *Stack) []string {
+	return append([]string{"--repo-dir=" + s.Repository.Bare, "--revision=main", "--clusters-file=" + s.clustersFile()}, o.GeneratorArgs...)
+}
+
+// Objects are manifests to be applied.
+type Object = unstructured.Unstructured
+
+// Until waits until a condition holds, or a server has ended that nobody stopped.
+func (s *Stack) Until(ctx context.Context, what string, condition func(context.Context) error) error {
+	return Until(ctx, what, func(ctx context.Context) error {
+		if err := s.run.failed(); err != nil {
+			return Never(err)
+		}
+		return condition(ctx)
+	})
+}

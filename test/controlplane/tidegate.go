@@ -1,0 +1,183 @@
+package controlplane
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/tidegate/tidegate/test/controlplane/process"
+)
+
+// PluginMode is how the plugin's sidecar is run.
+type PluginMode string
+
+// The ways to run a sidecar.
+const (
+	// Native is Tidegate's own server of Argo CD's protocol.
+	Native PluginMode = "native"
+	// Exec is Argo CD's server, which runs Tidegate for each request.
+	Exec PluginMode = "exec"
+	// Stock is Argo CD's server with kustomize build, for comparison.
+	Stock PluginMode = "stock"
+)
+
+// Root is the folder of the repository that this file belongs to.
+func Root() (string, error) {
+	_, file, _, _ := runtime.Caller(0)
+	root := filepath.Dir(filepath.Dir(filepath.Dir(file)))
+	if _, err := os.Stat(filepath.Join(root, "plugin.yaml")); err != nil {
+		return "", fmt.Errorf("the repository is not where it was built: %w", err)
+	}
+	return root, nil
+}
+
+// binaries builds Tidegate's programs as they are now, once for this process, with the race detector where it has it.
+var binaries = sync.OnceValues(func() (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(root, "bin", "e2e")
+	args := []string{"build", "-o", dir + string(filepath.Separator)}
+	if raceEnabled {
+		args = append(args, "-race")
+	}
+	command := exec.Command("go", append(args, "./cmd/tidegate", "./cmd/tidegate-plugin")...)
+	command.Dir = root
+	if output, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", command, err, output)
+	}
+	return dir, nil
+})
+
+// Tidegate is Tidegate's servers.
+type Tidegate struct {
+	Generator, Plugin *process.Process
+	// GeneratorURL is where the generator answers, PluginHTTP where the plugin's health and metrics are.
+	GeneratorURL, PluginHTTP string
+
+	run           *run
+	stack         *Stack
+	dir, binaries string
+	token         string
+	port          int
+}
+
+// generatorToken is what Argo CD and the generator share. It protects nothing: both listen on the loopback interface.
+const generatorToken = "a token of nobody's"
+
+func newTidegate(stack *Stack) (*Tidegate, error) {
+	dir, err := binaries()
+	if err != nil {
+		return nil, err
+	}
+	t := &Tidegate{run: stack.run, stack: stack, dir: filepath.Join(stack.Dir, "tidegate"), binaries: dir}
+	if err := os.MkdirAll(filepath.Join(t.dir, "config"), 0o755); err != nil {
+		return nil, err
+	}
+	t.token = filepath.Join(t.dir, "token")
+	if err := os.WriteFile(t.token, []byte(generatorToken), 0o600); err != nil {
+		return nil, err
+	}
+	if t.port, err = stack.run.ports.Take(); err != nil {
+		return nil, err
+	}
+	t.GeneratorURL = local("http", t.port)
+	return t, nil
+}
+
+// Binary is the path of one of Tidegate's programs.
+func (t *Tidegate) Binary(name string) string { return filepath.Join(t.binaries, name) }
+
+// StartPlugin starts the sidecar of repo-server.
+func (t *Tidegate) StartPlugin(ctx context.Context, mode PluginMode) error {
+	manifest, err := pluginManifest(mode)
+	if err != nil {
+		return err
+	}
+	config := filepath.Join(t.dir, "config")
+	if err := os.WriteFile(filepath.Join(config, "plugin.yaml"), []byte(manifest), 0o644); err != nil {
+		return err
+	}
+	spec := process.Spec{
+		Name: "tidegate-plugin", Path: t.run.programs["argocd"], Dir: t.dir, Args: []string{"--config-dir-path=" + config},
+		Env: []string{
+			"ARGOCD_BINARY_NAME=argocd-cmp-server", "ARGOCD_PLUGINSOCKFILEPATH=" + t.stack.ArgoCD.Plugins, "TMPDIR=" + t.dir,
+			"PATH=" + strings.Join([]string{t.binaries, filepath.Dir(t.run.programs["kustomize"]), os.Getenv("PATH")}, string(os.PathListSeparator)),
+		},
+	}
+	if mode == Native {
+		port, err := t.run.ports.Take()
+		if err != nil {
+			return err
+		}
+		t.PluginHTTP = local("http", port)
+		spec.Path = t.Binary("tidegate-plugin")
+		spec.Args = append([]string{"serve", fmt.Sprintf("--http-address=127.0.0.1:%d", port)}, spec.Args...)
+	}
+	if t.Plugin, err = t.run.start(spec); err != nil {
+		return err
+	}
+	socket := filepath.Join(t.stack.ArgoCD.Plugins, "tidegate.sock")
+	return t.run.until(ctx, "the plugin's socket is there", func(ctx context.Context) error {
+		_, err := os.Stat(socket)
+		return err
+	})
+}
+
+// pluginManifest is the shipped plugin.yaml, or one of the same name that runs kustomize.
+func pluginManifest(mode PluginMode) (string, error) {
+	if mode == Stock {
+		return "apiVersion: argoproj.io/v1alpha1\nkind: ConfigManagementPlugin\nmetadata: {name: tidegate}\n" +
+			"spec: {generate: {command: [kustomize, build]}}\n", nil
+	}
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	content, err := os.ReadFile(filepath.Join(root, "plugin.yaml"))
+	return string(content), err
+}
+
+// RestartPlugin ends the sidecar and starts it in a mode.
+func (t *Tidegate) RestartPlugin(ctx context.Context, mode PluginMode) error {
+	t.Plugin.Stop(ctx, stopGrace)
+	return t.StartPlugin(ctx, mode)
+}
+
+// StartGenerator starts the generator, and waits until it is ready.
+func (t *Tidegate) StartGenerator(ctx context.Context) error {
+	args := []string{
+		"generator", fmt.Sprintf("--listen=127.0.0.1:%d", t.port), "--token-file=" + t.token, "--log-level=debug", "--drain=0s",
+	}
+	var err error
+	if t.Generator, err = t.run.start(process.Spec{
+		Name: "tidegate-generator", Path: t.Binary("tidegate"), Dir: t.dir, Args: append(args, t.stack.options.generatorArgs(t.stack)...),
+	}); err != nil {
+		return err
+	}
+	return t.run.until(ctx, "the generator is ready", func(ctx context.Context) error {
+		return get(ctx, http.DefaultClient, t.GeneratorURL+"/readyz")
+	})
+}
+
+// install tells Argo CD where the generator is.
+func (t *Tidegate) install(ctx context.Context, cluster *Cluster) error {
+	token := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Secret",
+		"metadata":   map[string]any{"name": "tidegate-generator", "labels": map[string]any{"app.kubernetes.io/part-of": "argocd"}},
+		"stringData": map[string]any{"token": generatorToken},
+	}}
+	if err := cluster.Apply(ctx, token); err != nil {
+		return err
+	}
+	return cluster.ApplyFile(ctx, "manifests/generator-config.yaml", "http://tidegate-generator.argocd.svc", t.GeneratorURL)
+}

@@ -1,0 +1,44 @@
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// pollInterval is how often a condition is tried.
+const pollInterval = 100 * time.Millisecond
+
+// never is a condition that cannot come to hold any more.
+type never struct{ error }
+
+// Never makes Until give up at once.
+func Never(err error) error { return never{err} }
+
+// Until tries a condition until it holds: until it returns nil. The error of the last try tells what was missing.
+func Until(ctx context.Context, what string, condition func(context.Context) error) error {
+	start := time.Now()
+	ticker := time.NewTicker(pollInterval)
+	defer ticker.Stop()
+	var missing error
+	for {
+		err := condition(ctx)
+		if err == nil {
+			return nil
+		}
+		// What a cancelled request says is not what was missing.
+		if missing == nil || ctx.Err() == nil {
+			missing = err
+		}
+		var final never
+		if errors.As(missing, &final) {
+			return fmt.Errorf("%s: will not be: %w", what, final.error)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s: not within %s: %w", what, time.Since(start).Round(100*time.Millisecond), missing)
+		case <-ticker.C:
+		}
+	}
+}
