@@ -29,6 +29,9 @@ type Application struct {
 	// Sync and Health are status.sync.status and status.health.status; empty before the first look.
 	Sync, Health string
 
+	// Project is spec.project. Who may edit an Application may edit its annotations, but not choose any project.
+	Project string
+
 	DestinationServer, DestinationName, DestinationNamespace, Path string
 }
 
