@@ -1,9 +1,8 @@
 package cmpserver
 
 import (
+	"math"
 	"runtime"
-
-	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
 )
 
 // Budget is how a container's memory is divided.
@@ -42,7 +41,17 @@ func Divide(memory int64) Budget {
 		memory = assumed
 	}
 	own := memory / 2
-	b.Store, b.Streams, b.Soft = own/8, own/4, own/2
-	b.Tree = min(archive.DefaultLimits().Kept, own/4)
+	b.Store, b.Streams, b.Tree, b.Soft = own/8, own/streamShare, own/4, own/2
 	return b
+}
+
+// streamShare is which part of this process's memory is for archives.
+const streamShare = 4
+
+// MemoryFor is how much memory there must be to divide for an archive of that size to be received.
+func MemoryFor(archive int64) int64 {
+	if archive > math.MaxInt64/(2*streamShare) {
+		return math.MaxInt64
+	}
+	return archive * 2 * streamShare
 }

@@ -43,7 +43,7 @@ func TestWhatIsWrongWithARequestIsSaidWhenAllOfItHasCome(t *testing.T) {
 		{"no checksum", append(request{other(func(m *protocol.ManifestRequestMetadata) { m.Checksum = "" })}, body...), "the checksum differs"},
 		{"too small a size", append(request{other(func(m *protocol.ManifestRequestMetadata) { m.Size = 10 })}, body...), "announced 10 bytes and sent 500000"},
 		{"too large a size", append(request{other(func(m *protocol.ManifestRequestMetadata) { m.Size = 1 << 20 })}, body...), "announced 1048576 bytes and sent 500000"},
-		{"more than fits", append(request{other(func(m *protocol.ManifestRequestMetadata) { m.Size = 1 << 40 })}, body...), "manifest-generate-paths"},
+		{"more than fits", append(request{other(func(m *protocol.ManifestRequestMetadata) { m.Size = 300 << 20 })}, body...), "memory limit of the plugin's container to 2400 MiB"},
 		{"no archive", ask("app", noise), "the archive that Argo CD sent cannot be unpacked"},
 		{"cut off", ask("app", good[:len(good)-20], region), "cannot be unpacked: unexpected EOF"},
 		{"a path out of it", ask("../app", good, region), "leads out of what Argo CD sent"},

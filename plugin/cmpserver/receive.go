@@ -127,11 +127,15 @@ func (r *receiver) run(ctx context.Context, want bool) (*received, error) {
 }
 
 func (r *receiver) tooLarge(size int64) error {
-	return &refusal{reason: "too large", text: fmt.Sprintf("Argo CD sent %d MiB, more than the %d MiB that this container has "+
-		"for it; leave out .git (reposerver.plugin.tar.exclusions), name in the Application's annotation "+
-		"argocd.argoproj.io/manifest-generate-paths what it needs, or give the container more memory",
-		size>>20, r.server.budget.Streams>>20)}
+	const mib = 1 << 20
+	return &refusal{reason: "too large", text: fmt.Sprintf("Argo CD sent an archive of %d MiB, and this server's memory has "+
+		"room for %d; send less: leave out .git (reposerver.plugin.tar.exclusions), and name what the Application needs in its "+
+		"annotation argocd.argoproj.io/manifest-generate-paths; or raise the memory limit of the plugin's container to %d MiB",
+		up(size, mib), r.server.budget.Streams/mib, up(MemoryFor(size), mib))}
 }
+
+// up divides and rounds up.
+func up(n, by int64) int64 { return n/by + min(n%by, 1) }
 
 // metadata receives the first message.
 func (r *receiver) metadata() (*protocol.ManifestRequestMetadata, error) {

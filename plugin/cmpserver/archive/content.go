@@ -114,7 +114,8 @@ type bounded struct {
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.from.Read(p)
 	if b.count += int64(n); b.count > b.limit {
-		return 0, refused("too large", "unpacks to more than %d MiB", b.limit>>20)
+		return 0, refused("too large", "unpacks to more than %d MiB; name what the Application needs in its annotation "+
+			"argocd.argoproj.io/manifest-generate-paths", b.limit>>20)
 	}
 	return n, err
 }

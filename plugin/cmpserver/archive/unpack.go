@@ -180,8 +180,9 @@ func (u *unpacker) append(e entry) error {
 // keep counts what stays in memory.
 func (u *unpacker) keep(n int64) error {
 	if u.kept += n; u.kept > u.limits.Kept {
-		return refused("too large", "unpacks to more than the %d MiB that this container has for one; name in the Application's "+
-			"annotation argocd.argoproj.io/manifest-generate-paths what it needs, or give the container more memory", u.limits.Kept>>20)
+		return refused("too large", "unpacks to more than the %d MiB that there is room for; name what the Application needs in its "+
+			"annotation argocd.argoproj.io/manifest-generate-paths, or raise the memory limit of the plugin's container, of which "+
+			"one unpacked archive may take an eighth", u.limits.Kept>>20)
 	}
 	return nil
 }
