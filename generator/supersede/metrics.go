@@ -1,0 +1,65 @@
+package supersede
+
+import (
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Outcome is what came of a look at an Application.
+type Outcome string
+
+const (
+	Released  Outcome = "released"
+	Repeated  Outcome = "repeated"
+	Started   Outcome = "started"
+	Reported  Outcome = "reported"
+	Refreshed Outcome = "refreshed"
+	Failed    Outcome = "failed"
+)
+
+// Metrics of a Releaser.
+type Metrics struct {
+	outcomes *prometheus.CounterVec
+	waiting  prometheus.Gauge
+
+	mutex sync.Mutex
+	names map[types.NamespacedName]bool
+}
+
+// NewMetrics makes the metrics and registers them.
+func NewMetrics(registerer prometheus.Registerer) *Metrics {
+	const namespace = "tidegate_generator"
+	m := &Metrics{
+		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "supersede_total",
+			Help: "What was done about sync operations that block a newer revision. released: ended one. repeated: ended it again, because something revived it. started: wrote the newer revision's. reported: told a human, because it is not ours to end. refreshed: asked Argo CD to compare with the newest revision. failed: could not decide or write; it is tried again.",
+		}, []string{"outcome"}),
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "supersede_waiting",
+			Help: "Applications whose newer revision waits behind an operation that only a human may end.",
+		}),
+		names: map[types.NamespacedName]bool{},
+	}
+	for _, outcome := range []Outcome{Released, Repeated, Started, Reported, Refreshed, Failed} {
+		m.outcomes.WithLabelValues(string(outcome))
+	}
+	registerer.MustRegister(m.outcomes, m.waiting)
+	return m
+}
+
+func (m *Metrics) count(outcome Outcome) {
+	m.outcomes.WithLabelValues(string(outcome)).Inc()
+}
+
+func (m *Metrics) waits(name types.NamespacedName, waits bool) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if waits {
+		m.names[name] = true
+	} else {
+		delete(m.names, name)
+	}
+	m.waiting.Set(float64(len(m.names)))
+}
