@@ -26,18 +26,21 @@ type entry struct {
 	hash     string
 	bytes    int64
 	children []fs.DirEntry
-	in       *snapshot
+	// tree is the hash of a folder's Git tree; not part of its fingerprint, which says only that there is a folder.
+	tree string
+	// size is the snapshot's.
+	size func(*entry) int64
 }
 
 func newSnapshot() *snapshot {
 	s := &snapshot{entries: map[string]*entry{}}
-	s.entries["."] = &entry{path: ".", mode: fs.ModeDir | 0o755, in: s}
+	s.entries["."] = &entry{path: ".", mode: fs.ModeDir | 0o755}
 	return s
 }
 
 // add lists an entry, and the folders above it.
 func (s *snapshot) add(e *entry) {
-	e.in = s
+	e.size = s.size
 	s.entries[e.path] = e
 	parent := s.entries[path.Dir(e.path)]
 	if parent == nil {
@@ -47,11 +50,23 @@ func (s *snapshot) add(e *entry) {
 	parent.children = append(parent.children, e)
 }
 
+// share lists a folder of another snapshot with all that is below it. Its content must be readable by this one.
+func (s *snapshot) share(e *entry) {
+	s.entries[e.path] = e
+	for _, child := range e.children {
+		s.share(child.(*entry))
+	}
+}
+
 // sort puts the entries of folders in order, as platform.Files wants them.
 func (s *snapshot) sort() {
 	for _, e := range s.entries {
-		slices.SortFunc(e.children, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+		sortEntries(e.children)
 	}
+}
+
+func sortEntries(entries []fs.DirEntry) {
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 }
 
 func (s *snapshot) find(op, name string) (*entry, error) {
@@ -120,8 +135,8 @@ func (e *entry) ModTime() time.Time         { return time.Time{} }
 func (e *entry) Sys() any                   { return nil }
 
 func (e *entry) Size() int64 {
-	if e.in.size != nil {
-		return e.in.size(e)
+	if e.size != nil {
+		return e.size(e)
 	}
 	return e.bytes
 }
