@@ -22,6 +22,20 @@ demo: build ## what Tidegate does, on the example: no cluster, no network
 test: ## the whole test suite, with the race detector
 	go test -race ./...
 
+# Flags for the suites: E2EFLAGS='-run TestPipeline -v'
+E2EFLAGS ?=
+.PHONY: e2e
+e2e: servers ## the suites on two real clusters with a real Argo CD, all on this machine, without containers
+	go test -race -tags e2e -count 1 -timeout 30m -parallel 2 $(E2EFLAGS) ./test/e2e/...
+
+.PHONY: playground
+playground: servers ## the same clusters to try things out in, until Ctrl-C
+	@go run ./test/playground
+
+.PHONY: servers
+servers: ## Kubernetes, etcd and Argo CD, built once from their Go modules: some ten minutes
+	@go run ./test/controlplane/build
+
 .PHONY: build
 build: ## bin/tidegate and bin/tidegate-plugin, static
 	GOFLAGS= CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/tidegate ./cmd/tidegate-plugin
@@ -29,8 +43,8 @@ build: ## bin/tidegate and bin/tidegate-plugin, static
 .PHONY: lint
 lint: bin/staticcheck ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; }
-	go vet ./...
-	bin/staticcheck ./...
+	go vet -tags e2e ./...
+	bin/staticcheck -tags e2e ./...
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (10s)
@@ -46,9 +60,10 @@ bench-cmp: build bin/kustomize ## the plugin's server beside Argo CD's own with 
 	go run ./test/bench/cmp
 
 .PHONY: generate
-generate: build ## what is generated: tables in docs/, the picture of the example's plan, embedded data
+generate: build ## what is generated: tables in docs/, the picture of the example's plan, a rollout in steps, embedded data
 	go generate ./...
 	bin/tidegate plan -o svg --root examples/gitops-platform examples/gitops-platform/services/payments-api/overlays/staging > docs/plan.svg
+	bin/tidegate preview -o applicationset --repo-dir examples/gitops-platform --service payments-api > manifests/applicationset-rolling.yaml
 
 # The plugins' versions are those of google.golang.org/protobuf and grpc in go.mod. protoc (Debian's protobuf-compiler) runs
 # here, so that the file is registered under its path in this module: Argo CD's own may be linked into the same test.

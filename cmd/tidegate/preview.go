@@ -39,12 +39,18 @@ command line is at fault.`,
   # One service, as Argo CD will create it, from an ApplicationSet of your own
   tidegate preview --clusters-file clusters.yaml -f applicationset.yaml --service payments-api -o yaml
 
+  # The ApplicationSet that rolls a service out in the steps of tidegate.yaml
+  tidegate preview -o applicationset --service payments-api
+
   # Is what was written by hand the same?
   tidegate preview --clusters-file clusters.yaml --service payments-api --diff clusters/staging/argocd-apps`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if !slices.Contains(preview.Formats(), output) {
-				return cli.Usage(fmt.Errorf("--output: %q is none of %s", output, strings.Join(preview.Formats(), ", ")))
+			if !slices.Contains(previewFormats, output) {
+				return cli.Usage(fmt.Errorf("--output: %q is none of %s", output, strings.Join(previewFormats, ", ")))
+			}
+			if output == applicationSetFormat {
+				return writeRolling(c, from, options.Services)
 			}
 			var err error
 			if options.ApplicationSets, err = applicationSets(files); err != nil {
@@ -80,12 +86,42 @@ command line is at fault.`,
 	flags.StringArrayVarP(&files, "applicationset", "f", nil, "a file of ApplicationSets; may be repeated (default: those of services and of cluster configuration that Tidegate ships)")
 	flags.StringArrayVar(&options.Services, "service", nil, "only this service; may be repeated")
 	flags.StringArrayVar(&options.Environments, "environment", nil, "only this environment; may be repeated")
-	flags.StringVarP(&output, "output", "o", "table", "how the Applications are shown: "+strings.Join(preview.Formats(), ", "))
+	flags.StringVarP(&output, "output", "o", "table", "how the Applications are shown: "+strings.Join(previewFormats, ", ")+", the last being the ApplicationSet that rolls a service out in steps")
 	flags.StringVar(&diff, "diff", "", "a file or folder of hand-written Applications to compare with")
-	if err := command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(preview.Formats(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	if err := command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(previewFormats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag does not exist: a mistake in this program
 	}
 	return command
+}
+
+// applicationSetFormat shows no Applications but what rolls them out.
+const applicationSetFormat = "applicationset"
+
+var previewFormats = append(preview.Formats(), applicationSetFormat)
+
+// writeRolling writes an ApplicationSet for each service.
+func writeRolling(c *cobra.Command, from sources, services []string) error {
+	if len(services) == 0 {
+		return cli.Usage(errors.New("-o applicationset: name the services that are rolled out in steps with --service"))
+	}
+	tree, closeTree, err := from.tree(c.Context())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = closeTree() }()
+	for i, service := range services {
+		text, err := preview.Rolling(tree, service)
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			text = append([]byte("---\n"), text...)
+		}
+		if _, err := c.OutOrStdout().Write(text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func applicationSets(files []string) ([]v1alpha1.ApplicationSet, error) {

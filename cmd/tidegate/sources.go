@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,19 @@ func (s *sources) register(c *cobra.Command) {
 	flags.StringVar(&s.repoDir, "repo-dir", ".", "the config repository: a folder, or a Git repository, also a bare one")
 	flags.StringVar(&s.revision, "revision", "", "the branch, tag or commit to read (default: the files as they are; of a bare repository, HEAD)")
 	flags.StringVar(&s.clustersFile, "clusters-file", "", "the clusters: a YAML file in the shape of Argo CD's cluster Secrets, without credentials")
+}
+
+// tree returns the repository's files as they are now.
+func (s *sources) tree(ctx context.Context) (catalog.Tree, func() error, error) {
+	repository, err := catalog.Open(s.repoDir, s.revision)
+	if err != nil {
+		return nil, nil, cli.Usage(err)
+	}
+	revision, err := repository.Open(ctx)
+	if err != nil {
+		return nil, nil, errors.Join(err, repository.Close())
+	}
+	return revision.Tree, repository.Close, nil
 }
 
 // open returns what answers from the flags' sources.

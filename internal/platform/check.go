@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -144,6 +145,9 @@ func (c check) batches(field string, batches []Batch) {
 		if batch.ClusterSelector != nil {
 			c.selector(at+".clusterSelector", batch.ClusterSelector)
 		}
+		if batch.MaxUpdate != "" && !maxUpdate.MatchString(batch.MaxUpdate) {
+			c.Add(at+".maxUpdate", "want a number or a share, such as 2 or 25%%, not %q", batch.MaxUpdate)
+		}
 		if batch.Share != "" {
 			percent, err := Percent(batch.Share)
 			if err != nil {
@@ -156,6 +160,9 @@ func (c check) batches(field string, batches []Batch) {
 		c.Add(field, "the shares add up to %d%%", shares)
 	}
 }
+
+// maxUpdate is what a batch's maxUpdate looks like.
+var maxUpdate = regexp.MustCompile(`^[0-9]+$|^([0-9]|[1-9][0-9]|100)%$`)
 
 // Percent reads a share: 10%.
 func Percent(share string) (int, error) {

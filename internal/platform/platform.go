@@ -65,6 +65,10 @@ type Batch struct {
 	// Share takes that part of the environment's Applications, such as 10%. Which ones depends on their names alone: an
 	// Application keeps its batch when others come and go.
 	Share string `json:"share,omitempty" jsonschema:"pattern=^[0-9]+%$"`
+	// MaxUpdate is how many of the batch's Applications a rollout in steps syncs at a time: a number or a share. 0 syncs
+	// none: a human does, and the next step waits for all of them; that is what the first batch of an environment without
+	// automated sync does unless this says otherwise. Without it, all at once.
+	MaxUpdate string `json:"maxUpdate,omitempty" jsonschema:"pattern=^[0-9]+%?$"`
 }
 
 // Application is what Applications are given. Of the defaults, the environment, the service and the service's
