@@ -16,6 +16,7 @@ import (
 	argoio "github.com/argoproj/argo-cd/v2/util/io"
 	"github.com/argoproj/argo-cd/v2/util/lua"
 	"github.com/argoproj/gitops-engine/pkg/health"
+	"github.com/argoproj/gitops-engine/pkg/utils/kube"
 	"github.com/google/go-cmp/cmp"
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -121,7 +122,107 @@ func TestArgoCDsSchemasTakeTheManifestsAsTheyAre(t *testing.T) {
 	for _, file := range []string{"applicationset.yaml", "applicationset-rolling.yaml", "cluster-config.yaml"} {
 		sets.check(t, file, read(t, file))
 	}
-	applications.check(t, "root.yaml", read(t, "root.yaml"))
+	schemas := map[string]crd{"Application": applications, "ApplicationSet": sets, "AppProject": readCRD(t, "appproject-crd.yaml")}
+	files, err := filepath.Glob(filepath.Join(example, "clusters", "*", "argocd-apps", "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(files, "root.yaml") {
+		for _, object := range readAll(t, file) {
+			schemas[object.GetKind()].check(t, file+": "+object.GetName(), object.Object)
+		}
+	}
+}
+
+// TestTheExampleDeliversTheApplicationSetsAsTheyAre: what recovers a platform from Git alone lies in Git.
+func TestTheExampleDeliversTheApplicationSetsAsTheyAre(t *testing.T) {
+	for file, copied := range map[string]string{
+		"applicationset.yaml": "tidegate-services.yaml", "cluster-config.yaml": "tidegate-cluster-config.yaml",
+	} {
+		copied = filepath.Join(example, "clusters/staging/argocd-apps", copied)
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(copied)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(got)); diff != "" {
+			t.Errorf("manifests/%s is not %s: copy it there (-want +got):\n%s", file, copied, diff)
+		}
+	}
+}
+
+// TestTheExamplesProjectsAllowWhatItsApplicationsNeed: an Application that its project does not allow is never synced.
+func TestTheExamplesProjectsAllowWhatItsApplicationsNeed(t *testing.T) {
+	projects := map[string]v1alpha1.AppProject{}
+	var applications []v1alpha1.Application
+	files, err := filepath.Glob(filepath.Join(example, "clusters", "*", "argocd-apps", "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(files, "root.yaml") {
+		for _, object := range readAll(t, file) {
+			switch object.GetKind() {
+			case "AppProject":
+				projects[object.GetName()] = convert[v1alpha1.AppProject](t, object)
+			case "Application":
+				applications = append(applications, convert[v1alpha1.Application](t, object))
+			}
+		}
+	}
+	for _, file := range []string{"applicationset.yaml", "cluster-config.yaml"} {
+		applications = append(applications, generated(t, file, "../examples/clusters.yaml").Applications...)
+	}
+	if len(applications) < 12 {
+		t.Fatalf("%d Applications", len(applications))
+	}
+	scoped := func(string) ([]*v1alpha1.Cluster, error) { return nil, nil }
+	for _, application := range applications {
+		project, exists := projects[application.Spec.Project]
+		if !exists {
+			t.Errorf("%s: project %s is not in the example", application.Name, application.Spec.Project)
+			continue
+		}
+		permitted, err := project.IsDestinationPermitted(application.Spec.Destination, scoped)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !permitted || !project.IsSourcePermitted(*application.Spec.Source) {
+			t.Errorf("%s: project %s does not allow %+v from %s", application.Name, project.Name, application.Spec.Destination, application.Spec.Source.RepoURL)
+		}
+	}
+}
+
+func convert[T any](t *testing.T, object *unstructured.Unstructured) T {
+	t.Helper()
+	content, err := object.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out T
+	if err := yaml.UnmarshalStrict(content, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// readAll reads the objects of a file.
+func readAll(t *testing.T, file string) []*unstructured.Unstructured {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := kube.SplitYAML(content)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	for _, object := range objects {
+		object.Object = asSent(t, object.Object)
+	}
+	return objects
 }
 
 func TestArgoCDsSchemaTakesEveryGeneratedApplication(t *testing.T) {
@@ -215,14 +316,8 @@ func TestAHoldThatHoldsNothingIsSaid(t *testing.T) {
 }
 
 func TestTheRootDeliversEveryFileOfArgocdAppsAndNothingElse(t *testing.T) {
-	var root v1alpha1.Application
-	content, err := os.ReadFile("root.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := yaml.UnmarshalStrict(content, &root); err != nil {
-		t.Fatal(err)
-	}
+	objects := readAll(t, "root.yaml")
+	root := convert[v1alpha1.Application](t, objects[len(objects)-1])
 	repo, err := filepath.Abs(example)
 	if err != nil {
 		t.Fatal(err)
@@ -244,6 +339,8 @@ func TestTheRootDeliversEveryFileOfArgocdAppsAndNothingElse(t *testing.T) {
 	want := []string{
 		"Application external-secrets-production", "Application metrics-server-production",
 		"Application external-secrets-staging", "Application metrics-server-staging",
+		"AppProject platform", "AppProject payments-team",
+		"ApplicationSet tidegate-cluster-config", "ApplicationSet tidegate-services",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
