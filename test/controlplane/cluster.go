@@ -269,3 +269,17 @@ func (c *Cluster) StopAPIServer() { c.apiServer.Kill() }
 
 // startTimeout is how long a server may take to be ready: a busy machine of two cores is slow.
 const startTimeout = 3 * time.Minute
+
+// InstallCRDs installs the kinds of the operators that are simulated, or only those of some groups.
+func (c *Cluster) InstallCRDs(ctx context.Context, groups ...string) error {
+	definitions, err := simulate.CRDs(groups...)
+	if err != nil {
+		return err
+	}
+	for _, definition := range definitions {
+		if err := c.Create(ctx, definition); err != nil {
+			return err
+		}
+	}
+	return nil
+}

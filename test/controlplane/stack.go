@@ -229,3 +229,33 @@ func (s *Stack) Until(ctx context.Context, what string, condition func(context.C
 		return condition(ctx)
 	})
 }
+
+// InstallExample installs what operators and the platform's repository bring, the way a platform team does: by one
+// Application, from which all others follow.
+func (s *Stack) InstallExample(ctx context.Context) error {
+	for _, cluster := range []*Cluster{s.Staging, s.Production} {
+		if err := cluster.InstallCRDs(ctx); err != nil {
+			return err
+		}
+	}
+	return s.Staging.ApplyFile(ctx, "manifests/root.yaml", "https://github.com/myorg/gitops-platform", s.Repository.URL)
+}
+
+// Wait waits until the context ends, or a server ends that nobody stopped.
+func (s *Stack) Wait(ctx context.Context) error {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			if err := s.run.failed(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// Kubectl is the path of a kubectl of the clusters' version.
+func (s *Stack) Kubectl() string { return s.run.programs["kubectl"] }
