@@ -139,7 +139,7 @@ func (c *Cluster) writeKeys() error {
 func (c *Cluster) apiServerArgs(storage, port int) []string {
 	return []string{
 		"--etcd-servers=" + local("http", storage), fmt.Sprintf("--secure-port=%d", port), "--bind-address=127.0.0.1", "--cert-dir=" + c.dir,
-		"--token-auth-file=" + c.file("tokens.csv"), "--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount",
+		"--token-auth-file=" + c.file("tokens.csv"), "--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition",
 		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file=" + c.file("service-accounts.key"),
 		"--service-account-signing-key-file=" + c.file("service-accounts.key"), "--service-cluster-ip-range=10.96.0.0/16",
 		"--allow-privileged=true", "--audit-policy-file=" + c.file("audit.yaml"), "--audit-log-path=" + c.file("audit.log"),

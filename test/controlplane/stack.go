@@ -143,8 +143,12 @@ func (s *Stack) createRepository(context.Context) error {
 			}
 		}
 	}
-	if err := r.Replace("https://github.com/myorg/gitops-platform", r.URL); err != nil {
-		return err
+	for example, here := range map[string]string{
+		"https://github.com/myorg/gitops-platform": r.URL, "https://prod-cluster-api.internal:6443": s.Production.Server,
+	} {
+		if err := r.Replace(example, here); err != nil {
+			return err
+		}
 	}
 	_, err = r.Push("The example")
 	return err
