@@ -16,6 +16,8 @@ const (
 	certManagerGroup = "cert-manager.io"
 	// certManagerNamespace is where the Secrets of ClusterIssuers are when cert-manager comes from elsewhere.
 	certManagerNamespace = "cert-manager"
+	// certificateAnnotation of a Secret names the Certificate that it was made for.
+	certificateAnnotation = "cert-manager.io/certificate-name"
 )
 
 // certificateSpec is what cert-manager reads of a Certificate.
@@ -108,7 +110,7 @@ func issueCertificate(ctx context.Context, o *operators, obj *unstructured.Unstr
 	if err := o.yield(ctx, obj, made{
 		name: spec.SecretName, kind: corev1.SecretTypeTLS,
 		data:        map[string][]byte{corev1.TLSCertKey: certificate, corev1.TLSPrivateKeyKey: key, "ca.crt": o.authority.bundle},
-		annotations: map[string]string{"cert-manager.io/certificate-name": obj.GetName()},
+		annotations: map[string]string{certificateAnnotation: obj.GetName()},
 	}); err != nil {
 		return outcome{}, err
 	}

@@ -63,9 +63,9 @@ func (o *operators) lookAtAll(ctx context.Context, kind schema.GroupVersionKind)
 }
 
 // operatedElsewhere says whether a kind's operator is at work whatever the cluster holds.
-func (o *operators) operatedElsewhere(ctx context.Context, kind schema.GroupKind) (bool, error) {
+func (w *world) operatedElsewhere(ctx context.Context, kind schema.GroupKind) (bool, error) {
 	var definitions apiextensionsv1.CustomResourceDefinitionList
-	if err := o.List(ctx, &definitions); err != nil {
+	if err := w.List(ctx, &definitions); err != nil {
 		return false, err
 	}
 	for _, definition := range definitions.Items {

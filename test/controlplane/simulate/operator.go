@@ -25,13 +25,13 @@ const (
 )
 
 // operatorOf is the Deployment that operates a kind, nil for one from elsewhere, and whether it is at work.
-func (o *operators) operatorOf(ctx context.Context, kind schema.GroupKind) (operator *appsv1.Deployment, atWork bool, err error) {
-	elsewhere, err := o.operatedElsewhere(ctx, kind)
+func (w *world) operatorOf(ctx context.Context, kind schema.GroupKind) (operator *appsv1.Deployment, atWork bool, err error) {
+	elsewhere, err := w.operatedElsewhere(ctx, kind)
 	if err != nil || elsewhere {
 		return nil, elsewhere, err
 	}
 	var deployments appsv1.DeploymentList
-	if err := o.List(ctx, &deployments); err != nil {
+	if err := w.List(ctx, &deployments); err != nil {
 		return nil, false, err
 	}
 	for i := range deployments.Items {

@@ -59,8 +59,8 @@ func joined(all ...map[string]string) map[string]string {
 }
 
 // exists says whether a Secret is there.
-func (o *operators) exists(ctx context.Context, namespace, name string) (bool, error) {
-	err := o.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &corev1.Secret{})
+func (w *world) exists(ctx context.Context, namespace, name string) (bool, error) {
+	err := w.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &corev1.Secret{})
 	if absent(err) {
 		return false, nil
 	}

@@ -121,14 +121,15 @@ func Start(ctx context.Context, options Options) (*Simulation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("simulate: %w", err)
 	}
-	parts := []part{addPods, addStorage, addOperators}
+	if err := w.install(ctx, storageObjects()); err != nil {
+		return nil, fmt.Errorf("simulate: %w", err)
+	}
+	// The last one takes the socket, which nothing gives back before the simulation runs.
+	parts := []part{addPods, addStorage, addOperators, addInjection, addAddresses, addAutoscaling, addEgress}
 	for _, add := range parts {
 		if err := add(w); err != nil {
 			return nil, fmt.Errorf("simulate: %w", err)
 		}
-	}
-	if err := w.install(ctx, storageObjects()); err != nil {
-		return nil, fmt.Errorf("simulate: %w", err)
 	}
 	return w.start(ctx)
 }
