@@ -1,0 +1,186 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/tidegate/tidegate/generator/catalog"
+)
+
+const (
+	// minGap is the least time between two fetches, however often they are asked for.
+	minGap = time.Second
+	// firstRetry is how long after a failure the next try is made; then twice as long, up to the interval.
+	firstRetry = 5 * time.Second
+)
+
+// Run fetches at once, at the interval and whenever Fetch asks for it, until the context ends.
+func (m *Mirror) Run(ctx context.Context) error {
+	failures := 0
+	for {
+		started := time.Now()
+		switch err := m.Update(ctx); {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			failures++
+		default:
+			failures = 0
+		}
+		if !m.rest(ctx, started, m.pause(failures)) {
+			return nil
+		}
+	}
+}
+
+// pause is how long to wait after so many failures in a row: the interval varies by a tenth, so that replicas do not ask
+// all at once.
+func (m *Mirror) pause(failures int) time.Duration {
+	interval := m.options.Interval
+	if failures > 0 && failures < 16 {
+		interval = min(interval, firstRetry<<(failures-1))
+	}
+	return interval - time.Duration(rand.Int64N(int64(interval)/10+1))
+}
+
+// rest waits until the next fetch is due. It is false when the context has ended.
+func (m *Mirror) rest(ctx context.Context, started time.Time, pause time.Duration) bool {
+	due := time.NewTimer(pause)
+	defer due.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-due.C:
+		return true
+	case <-m.wake:
+	}
+	gap := time.NewTimer(minGap - time.Since(started))
+	defer gap.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-gap.C:
+		return true
+	}
+}
+
+// doubt is an error that says why what the remote repository shows is not taken for the truth.
+type doubt struct {
+	reason Reason
+	cause  error
+}
+
+func (d *doubt) Error() string { return d.cause.Error() }
+func (d *doubt) Unwrap() error { return d.cause }
+
+func doubtf(reason Reason, format string, arguments ...any) error {
+	return &doubt{reason, fmt.Errorf(format, arguments...)}
+}
+
+// Update fetches now. Its error is the doubt that there is afterwards.
+func (m *Mirror) Update(ctx context.Context) error {
+	m.updating.Lock()
+	defer m.updating.Unlock()
+	within, cancel := context.WithTimeoutCause(ctx, m.options.Timeout, fmt.Errorf("it took longer than %v", m.options.Timeout))
+	defer cancel()
+	revision, err := m.update(within)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if cause := context.Cause(within); err != nil && cause != nil && !errors.Is(err, cause) {
+		err = fmt.Errorf("%w: %w", cause, err)
+	}
+	m.settle(revision, err)
+	return err
+}
+
+// update brings the copy up to date, and returns the revision to serve from now on.
+func (m *Mirror) update(ctx context.Context) (*catalog.Revision, error) {
+	head, err := m.fetch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	revision, err := m.list(ctx, head)
+	if err != nil {
+		return nil, err
+	}
+	m.sawHead(revision.ID)
+	if err := m.judge(ctx, revision); err != nil {
+		return nil, err
+	}
+	if err := m.adopt(ctx, revision); err != nil {
+		return nil, err
+	}
+	m.disk.Lock()
+	defer m.disk.Unlock()
+	if err := m.store.compact(m.options.SizeLimit); err != nil {
+		m.log.Warn("the mirror's packs could not be joined; it grows until they are", "error", err)
+	}
+	return revision, nil
+}
+
+// sawHead notes that the repository could be read, and where its branch is.
+func (m *Mirror) sawHead(head string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.state.Contact, m.state.Seen = time.Now(), head
+}
+
+// settle makes the outcome of an update known.
+func (m *Mirror) settle(revision *catalog.Revision, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before, after := m.state, m.state
+	after.Doubt, after.Reason = "", ""
+	if revision != nil {
+		m.revision, after.Revision, after.Committed = revision, m.saved.Revision, m.saved.Committed
+	}
+	if err != nil {
+		after.Reason = Outage
+		var known *doubt
+		if errors.As(err, &known) {
+			after.Reason = known.reason
+		}
+		after.Doubt = err.Error()
+		if after.Reason == Outage {
+			after.Doubt = m.sinceContact(err)
+		}
+	}
+	m.state = after
+	m.tell(before, after)
+}
+
+func (m *Mirror) sinceContact(err error) string {
+	if m.state.Contact.IsZero() {
+		return "the repository could not be read yet: " + err.Error()
+	}
+	return fmt.Sprintf("the repository cannot be read, and is served as it was at %s: %v", m.state.Contact.UTC().Format(time.RFC3339), err)
+}
+
+// tell logs a change, and sends it. The words of an outage may differ each time, for a port or an address in them: they are
+// no change.
+func (m *Mirror) tell(before, after State) {
+	same := before.Reason == after.Reason && (before.Doubt == after.Doubt || after.Reason == Outage)
+	if before.Revision == after.Revision && same {
+		return
+	}
+	if before.Revision != after.Revision {
+		m.log.Info("the repository is at a new revision", "revision", after.Revision, "before", before.Revision)
+	}
+	switch {
+	case same:
+	case after.Reason != "":
+		m.log.Warn("the repository is in doubt; the last good revision stays", "reason", after.Reason, "doubt", after.Doubt, "revision", after.Revision)
+	case before.Reason != Unread:
+		m.log.Info("the repository is no longer in doubt", "reason", before.Reason, "revision", after.Revision)
+	}
+	for _, to := range m.notify {
+		select {
+		case to <- struct{}{}:
+		default:
+		}
+	}
+}
