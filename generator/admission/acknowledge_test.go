@@ -1,0 +1,194 @@
+package admission_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tidegate/tidegate/generator/admission"
+	"github.com/tidegate/tidegate/generator/live"
+)
+
+func decide(t *testing.T, world admission.World) *admission.Decision {
+	t.Helper()
+	decision, err := admission.Decide(world)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decision
+}
+
+func TestAnAcknowledgementReleasesWhatWasHeldAndNothingElse(t *testing.T) {
+	before := scene{overlays: both, clusters: two}
+	after := scene{overlays: "api/staging api/production web/staging", clusters: two}
+	further := scene{overlays: "api/staging web/staging", clusters: two}
+	digest := decide(t, installed(t, before).now(after)).Digest
+	for _, test := range []struct {
+		name, given string
+		scene       scene
+		want        string
+	}{
+		{"exactly that", digest, after, `answer api-staging api-production web-staging
+released web-production overlay-gone acknowledged
+acknowledgement used`},
+		{"among others", "0, " + digest, after, `answer api-staging api-production web-staging
+released web-production overlay-gone acknowledged
+acknowledgement used`},
+		{"another commit came in between", digest, scene{overlays: after.overlays, clusters: two, revision: "r2"}, `answer api-staging api-production web-staging
+released web-production overlay-gone acknowledged
+acknowledgement used`},
+		{"one more would go", digest, further, `answer api-staging web-staging api-production web-production
+held api-production overlay-gone protected
+held web-production overlay-gone protected
+acknowledgement spent`},
+		{"it would go for another cause", digest, scene{overlays: after.overlays, clusters: two, input: inputOf("api")}, `answer api-staging api-production web-production web-staging
+held web-production input-narrowed not-shown-by-git
+held web-staging input-narrowed not-shown-by-git
+acknowledgement spent`},
+		{"nothing would go", digest, before, `answer api-staging api-production web-staging web-production
+acknowledgement spent`},
+		{"a guess", "yes", after, `answer api-staging api-production web-staging web-production
+held web-production overlay-gone protected
+acknowledgement spent`},
+		{"while nothing is known", digest, scene{overlays: after.overlays, clusters: "s:tier=staging"}, `answer api-production api-staging web-production web-staging
+doubt`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			argo := installed(t, before)
+			argo.annotate(admission.AcknowledgeAnnotation, test.given)
+			decision, err := admission.Decide(argo.now(test.scene))
+			if diff := cmp.Diff(test.want, said(decision, err)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestOneOfManyCanBeAcknowledgedAlone(t *testing.T) {
+	argo := installed(t, scene{overlays: both, clusters: two})
+	after := scene{overlays: "api/staging web/staging", clusters: two}
+	held := decide(t, argo.now(after)).Held
+	argo.annotate(admission.AcknowledgeAnnotation, held[0].Digest)
+	decision, err := admission.Decide(argo.now(after))
+	want := `answer api-staging web-staging web-production
+held web-production overlay-gone protected
+released api-production overlay-gone acknowledged
+acknowledgement used`
+	if diff := cmp.Diff(want, said(decision, err)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestAnAcknowledgementIsUselessOnceItsApplicationsAreGone(t *testing.T) {
+	argo := installed(t, scene{overlays: both, clusters: two})
+	after := scene{overlays: "api/staging api/production web/staging", clusters: two}
+	argo.annotate(admission.AcknowledgeAnnotation, decide(t, argo.now(after)).Digest)
+	argo.apply(decide(t, argo.now(after)), noon)
+	for _, step := range []struct{ name, want string }{
+		{"being deleted", "answer api-staging api-production web-staging\ngoing web-production\nacknowledgement spent"},
+		{"deleted", "answer api-staging api-production web-staging\nacknowledgement spent"},
+	} {
+		decision, err := admission.Decide(argo.now(after))
+		if diff := cmp.Diff(step.want, said(decision, err)); diff != "" {
+			t.Errorf("%s, -want +got:\n%s", step.name, diff)
+		}
+		delete(argo.apps, "web-production")
+	}
+	argo.apply(decide(t, argo.now(scene{overlays: both, clusters: two})), noon)
+	decision, err := admission.Decide(argo.now(after))
+	want := `answer api-staging api-production web-staging web-production
+held web-production overlay-gone protected
+acknowledgement spent`
+	if diff := cmp.Diff(want, said(decision, err)); diff != "" {
+		t.Errorf("after it came back, -want +got:\n%s", diff)
+	}
+}
+
+func TestADigestDoesNotDependOnOrder(t *testing.T) {
+	world := installed(t, scene{overlays: both, clusters: two}).now(scene{overlays: both, clusters: two, platform: renamed})
+	first := decide(t, world)
+	slices.Reverse(world.Live)
+	slices.Reverse(world.Desired)
+	if again := decide(t, world); again.Digest != first.Digest || !slices.Equal(again.Held, first.Held) {
+		t.Errorf("%s %v, then %s %v", first.Digest, first.Held, again.Digest, again.Held)
+	}
+}
+
+func TestWhatIsAcknowledgedStaysWhereTheAnswerWouldBeEmpty(t *testing.T) {
+	before := scene{overlays: "api/staging", clusters: two}
+	after := scene{overlays: "api/staging", clusters: two, platform: renamed}
+	argo := installed(t, before)
+	argo.annotate(admission.AcknowledgeAnnotation, decide(t, argo.now(after)).Digest)
+	decision, err := admission.Decide(argo.now(after))
+	want := `answer api-staging
+held api-staging renamed empties
+waiting api-staging-s predecessor api-staging
+acknowledgement used`
+	if diff := cmp.Diff(want, said(decision, err)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestAnUnreadableApplicationCanBeAcknowledged(t *testing.T) {
+	argo := installed(t, scene{overlays: both, clusters: two})
+	argo.apps["web-staging"].Parameters = "{"
+	after := scene{overlays: "api/staging api/production web/production", clusters: two}
+	_, err := admission.Decide(argo.now(after))
+	refusal := err.(*admission.Refusal)
+	if !strings.Contains(refusal.Message, refusal.Digest) || refusal.Digest == "" {
+		t.Errorf("%q does not name the acknowledgement %q", refusal.Message, refusal.Digest)
+	}
+	argo.annotate(admission.AcknowledgeAnnotation, refusal.Digest)
+	decision, err := admission.Decide(argo.now(after))
+	want := `answer api-staging api-production web-production
+released web-staging unreadable-annotation acknowledged
+acknowledgement used`
+	if diff := cmp.Diff(want, said(decision, err)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestWhatIsHeldIsAnsweredByteForByte(t *testing.T) {
+	world := installed(t, scene{overlays: both, clusters: two}).now(scene{overlays: "api/staging api/production web/staging", clusters: two})
+	at := slices.IndexFunc(world.Live, func(a live.Application) bool { return a.Name == "web-production" })
+	world.Live[at].Parameters = " " + strings.Replace(world.Live[at].Parameters, `"kind"`, `"later": {"a": [1, "}"]}, "kind"`, 1)
+	decision := decide(t, world)
+	if got := string(decision.Parameters[len(decision.Parameters)-1]); got != world.Live[at].Parameters {
+		t.Errorf("answered\n%s\nfor\n%s", got, world.Live[at].Parameters)
+	}
+}
+
+func TestAnEditedAnnotationCannotMoveAnApplicationToAnotherProject(t *testing.T) {
+	for _, test := range []struct{ name, from, to string }{
+		{"another project", `"project":"team"`, `"project":"admin"`},
+		{"another project, in capitals", `"project":"team"`, `"project":"admin","PROJECT":"team"`},
+		{"twice", `"project":"team"`, `"project":"admin","project":"team"`},
+		{"escaped", `"project":"team"`, `"project":"admin","pro\u006aect":"team"`},
+		{"a letter that folds", `"kind":"services"`, `"\u212aind":"services","kind":"cluster-config"`},
+		{"the cluster, in capitals", `"server":`, `"SERVER":"https://other","server":`},
+		{"null", `"namespace":"web-production"`, `"namespace":null`},
+		{"a list", `"project":"team"`, `"project":["team"]`},
+		{"no path", `"path":"services/web/overlays/production"`, `"path":""`},
+		{"cut off", `"repoURL"`, `}`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			after := scene{overlays: "api/staging api/production web/staging", clusters: two}
+			world := installed(t, scene{overlays: both, clusters: two}).now(after)
+			at := slices.IndexFunc(world.Live, func(a live.Application) bool { return a.Name == "web-production" })
+			edited := strings.Replace(world.Live[at].Parameters, test.from, test.to, 1)
+			if edited == world.Live[at].Parameters {
+				t.Fatalf("%s has no %s", edited, test.from)
+			}
+			world.Live[at].Parameters = edited
+			if got := said(admission.Decide(world)); got != "refused unreadable 409" {
+				t.Error(got)
+			}
+			world.Unknown = "the repository cannot be read"
+			if got := said(admission.Decide(world)); got != "refused unreadable 409" {
+				t.Error(got)
+			}
+		})
+	}
+}

@@ -1,0 +1,83 @@
+// Package admission decides what an ApplicationSet is answered when Applications of it are live: what is let go, what is
+// held, and how many new ones may come.
+//
+// It never removes an Application on doubt, never holds back a change to one that stays, and never answers with nothing. It
+// reads nothing, remembers nothing and knows no time but the one that it is told, so the same world gives the same answer.
+package admission
+
+import (
+	"time"
+
+	"github.com/tidegate/tidegate/generator/fleet"
+	"github.com/tidegate/tidegate/generator/live"
+	"github.com/tidegate/tidegate/generator/params"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// World is what is decided from.
+type World struct {
+	Now time.Time
+	// ApplicationSet is the one that asks, as it is live. Without one the answer is a preview: nothing is held.
+	ApplicationSet *live.ApplicationSet
+	// Desired are the parameter sets that repository and fleet demand: those of a service in the order of its environments.
+	Desired []params.Set
+	// Unknown says why Desired is not known: sources that were never read, fail, are stale or doubtful. Empty: it is known.
+	Unknown string
+	// Ground is what Desired was computed from.
+	Ground Ground
+	// Live are the Applications of the ApplicationSet: listed, not from an informer that may lag.
+	Live []live.Application
+	// Taken are Applications of the same namespace that belong to another ApplicationSet, by name, with that one's name. Argo
+	// CD refuses to create them again.
+	Taken map[string]string
+	// Projects are the names of the AppProjects there are. Argo CD creates no Application whose project is missing. Nil: not
+	// known.
+	Projects map[string]bool
+	Policy   Policy
+}
+
+// Ground is what repository and fleet hold, to say why an Application would go. What is missing in it lets nothing go.
+type Ground struct {
+	// Revision is the repository's, read completely.
+	Revision string
+	// Overlays are the folders there are: of overlays and of cluster configurations.
+	Overlays map[string]bool
+	// Environments tell to which clusters each one goes.
+	Environments map[string]*metav1.LabelSelector
+	// Clusters are those of the fleet by name.
+	Clusters map[string]fleet.Cluster
+	// Input is what the ApplicationSet asks for.
+	Input params.Input
+}
+
+// Decide works out the answer. Its error is a *Refusal.
+func Decide(world World) (*Decision, error) {
+	switch set := world.ApplicationSet; {
+	case set == nil:
+		return world.unguarded(Preview)
+	case set.Annotations[GuardAnnotation] == guardOff:
+		return world.unguarded(GuardOff)
+	default:
+		if partial := seeThrough(&set.Spec); partial != "" {
+			return nil, refuse(PartialView, "%s; the annotation %s: %q on the ApplicationSet gives it the whole answer without any guard", partial, GuardAnnotation, guardOff)
+		}
+	}
+	if doubt := world.doubt(); doubt != "" {
+		return world.stand(doubt)
+	}
+	return (&deciding{World: world, Decision: &Decision{}}).decide()
+}
+
+// unguarded is the whole answer.
+func (w *World) unguarded(why Unguarded) (*Decision, error) {
+	if doubt := w.doubt(); doubt != "" {
+		return nil, refuse(NotKnown, "%s; nothing can be held without a guard, so there is no answer", doubt)
+	}
+	d := &Decision{Unguarded: why}
+	all := make([]*params.Set, len(w.Desired))
+	for i := range w.Desired {
+		all[i] = &w.Desired[i]
+	}
+	return d, d.marshal(all)
+}

@@ -1,0 +1,269 @@
+package admission_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tidegate/tidegate/generator/admission"
+	"github.com/tidegate/tidegate/generator/params"
+)
+
+const (
+	two     = "eu:tier=production s:tier=staging"
+	both    = "api/staging api/production web/staging web/production"
+	renamed = `apiVersion: tidegate.dev/v1alpha1
+kind: Platform
+defaults: {project: team, repoURL: https://example.com/repo, targetRevision: main}
+environments:
+  - name: staging
+    clusterSelector: {matchLabels: {tier: staging}}
+    applicationName: "{service}-{environment}-{cluster}"
+    syncPolicy: {automated: {}}
+  - name: production
+    clusterSelector: {matchLabels: {tier: production}}
+`
+)
+
+func TestWhatGoesAndWhatStays(t *testing.T) {
+	for _, test := range []struct {
+		name          string
+		before, after scene
+		change        func(*admission.World)
+		want          string
+	}{
+		{name: "nothing has changed", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two},
+			want: `answer api-staging api-production web-staging web-production`},
+		{name: "an overlay of staging is gone", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging api/production web/production", clusters: two},
+			want: `answer api-staging api-production web-production
+released web-staging overlay-gone shown-by-git`},
+		{name: "an overlay of production is gone", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging api/production web/staging", clusters: two},
+			want: `answer api-staging api-production web-staging web-production
+held web-production overlay-gone protected`},
+		{name: "a service is gone", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging api/production", clusters: two},
+			want: `answer api-staging api-production web-production
+held web-production overlay-gone protected
+released web-staging overlay-gone shown-by-git`},
+		{name: "too many are gone at once", before: scene{overlays: both + " db/staging", clusters: two}, after: scene{overlays: "api/staging api/production web/production", clusters: two},
+			want: `answer api-staging api-production web-production db-staging web-staging
+held db-staging overlay-gone limit
+held web-staging overlay-gone limit`},
+		{name: "one is gone while another one is being deleted", before: scene{overlays: both + " db/staging", clusters: two}, after: scene{overlays: "api/staging api/production web/production", clusters: two},
+			change: func(w *admission.World) { w.Live[2].Deleting = true },
+			want: `answer api-staging api-production web-production web-staging
+held web-staging overlay-gone limit
+going db-staging`},
+		{name: "a protected environment is told by the label, too", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging api/production web/production", clusters: two},
+			change: func(w *admission.World) {
+				w.Live[3].Labels = map[string]string{params.EnvironmentLabel: "production"}
+			},
+			want: `answer api-staging api-production web-production web-staging
+held web-staging overlay-gone protected`},
+		{name: "everything else came instead", before: scene{overlays: "web/staging", clusters: two}, after: scene{overlays: "api/staging", clusters: two},
+			want: `answer api-staging web-staging
+held web-staging overlay-gone empties`},
+		{name: "the only other one is being deleted", before: scene{overlays: "web/staging api/staging", clusters: two}, after: scene{overlays: "api/staging", clusters: two},
+			change: func(w *admission.World) { w.Live[0].Deleting = true },
+			want: `answer api-staging web-staging
+held web-staging overlay-gone empties`},
+		{name: "a cluster has vanished", before: scene{overlays: "api/staging", clusters: two + " s2:tier=staging", platform: renamed}, after: scene{overlays: "api/staging", clusters: two, platform: renamed},
+			want: `answer api-staging-s api-staging-s2
+held api-staging-s2 cluster-gone not-shown-by-git`},
+		{name: "a cluster has vanished, and the overlay is gone", before: scene{overlays: both, clusters: two + " s2:tier=staging", platform: renamed}, after: scene{overlays: "api/staging api/production web/production", clusters: two, platform: renamed},
+			want: `answer api-staging-s api-production web-production api-staging-s2 web-staging-s2
+held api-staging-s2 cluster-gone not-shown-by-git
+held web-staging-s2 cluster-gone not-shown-by-git
+released web-staging-s overlay-gone shown-by-git`},
+		{name: "a cluster was relabelled", before: scene{overlays: "api/staging", clusters: two + " s2:tier=staging", platform: renamed}, after: scene{overlays: "api/staging", clusters: two + " s2:tier=none", platform: renamed},
+			want: `answer api-staging-s api-staging-s2
+held api-staging-s2 cluster-relabelled not-shown-by-git`},
+		{name: "another cluster took the name, and the overlay is gone", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging api/production web/production", clusters: "eu:tier=production s@other:tier=staging"},
+			want: `answer api-staging api-production web-production web-staging
+held web-staging cluster-gone not-shown-by-git`},
+		{name: "a label that nobody selects by has changed, and the overlay is gone", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging api/production web/production", clusters: "eu:tier=production s:tier=staging,a=b"},
+			want: `answer api-staging api-production web-production
+released web-staging overlay-gone shown-by-git`},
+		{name: "the selector of an environment was narrowed", before: scene{overlays: "api/staging", clusters: two + " s2:tier=staging,a=b", platform: renamed},
+			after: scene{overlays: "api/staging", clusters: two + " s2:tier=staging,a=b", platform: strings.Replace(renamed, "{tier: staging}", `{tier: staging, a: b}`, 1)},
+			want: `answer api-staging-s2 api-staging-s
+held api-staging-s platform-changed not-shown-by-git`},
+		{name: "the input was narrowed", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two, input: params.Input{Services: []string{"api"}}},
+			want: `answer api-staging api-production web-production web-staging
+held web-production input-narrowed not-shown-by-git
+held web-staging input-narrowed not-shown-by-git`},
+		{name: "the input's clusters were narrowed", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two, input: params.Input{ClusterSelector: selector("tier=staging")}},
+			want: `answer api-staging web-staging api-production web-production
+held api-production input-narrowed not-shown-by-git
+held web-production input-narrowed not-shown-by-git`},
+		{name: "the Applications are renamed", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two, platform: renamed},
+			want: `answer api-production web-production api-staging web-staging
+held api-staging renamed not-shown-by-git
+held web-staging renamed not-shown-by-git
+waiting api-staging-s predecessor api-staging
+waiting web-staging-s predecessor web-staging`},
+		{name: "the cluster Secret has another name", before: scene{overlays: "api/staging", clusters: "s:tier=staging t:tier=staging eu:tier=production", platform: renamed}, after: scene{overlays: "api/staging", clusters: "s:tier=staging x@t:tier=staging eu:tier=production", platform: renamed},
+			want: `answer api-staging-s api-staging-t
+held api-staging-t renamed not-shown-by-git
+waiting api-staging-x predecessor api-staging-t`},
+		{name: "the new name is live already", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two, platform: renamed},
+			change: func(w *admission.World) {
+				old := w.Live[1]
+				old.Name, old.UID, old.Parameters = "api-staging-s", "new", strings.Replace(old.Parameters, `"name":"api-staging"`, `"name":"api-staging-s"`, 1)
+				w.Live = append(w.Live, old)
+			},
+			want: `answer api-staging-s api-production web-production api-staging web-staging
+held api-staging renamed not-shown-by-git
+held web-staging renamed not-shown-by-git
+waiting web-staging-s predecessor web-staging`},
+		{name: "the old name is being deleted", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two, platform: renamed},
+			change: func(w *admission.World) { w.Live[1].Deleting, w.Live[3].Deleting = true, true },
+			want: `answer api-production web-production
+going api-staging
+going web-staging
+waiting api-staging-s predecessor api-staging
+waiting web-staging-s predecessor web-staging`},
+		{name: "a human has deleted what is desired", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two},
+			change: func(w *admission.World) { w.Live[1].Deleting = true },
+			want:   `answer api-staging api-production web-staging web-production`},
+		{name: "an environment's clusters are all gone", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: "s:tier=staging"},
+			want: `answer api-production api-staging web-production web-staging
+doubt`},
+		{name: "the repository is not known", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two},
+			change: func(w *admission.World) {
+				w.Unknown, w.Desired = "the repository cannot be read", nil
+				w.Live[0].Deleting = true
+			},
+			want: `answer api-staging web-production web-staging
+doubt
+going api-production`},
+		{name: "two sets have one name", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two},
+			change: func(w *admission.World) { w.Desired = append(w.Desired, w.Desired[0]) },
+			want: `answer api-production api-staging web-production web-staging
+doubt`},
+		{name: "nothing is known and nothing is live", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two},
+			change: func(w *admission.World) { w.Unknown, w.Live = "never read", nil },
+			want:   `refused not-known 503`},
+		{name: "nothing is known, and an Application has no annotation", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two},
+			change: func(w *admission.World) { w.Unknown, w.Live[0].Parameters = "never read", "" },
+			want:   `refused unreadable 409`},
+		{name: "what would go has no annotation", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging api/production web/production", clusters: two},
+			change: func(w *admission.World) { w.Live[3].Parameters = "" },
+			want:   `refused unreadable 409`},
+		{name: "what would go has the annotation of another one", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging api/production web/production", clusters: two},
+			change: func(w *admission.World) { w.Live[3].Parameters = w.Live[0].Parameters },
+			want:   `refused unreadable 409`},
+		{name: "what stays needs no annotation", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two},
+			change: func(w *admission.World) { w.Live[3].Parameters = "" },
+			want:   `answer api-staging api-production web-staging web-production`},
+		{name: "all are being deleted, for others in their place", before: scene{overlays: "api/staging", clusters: two}, after: scene{overlays: "api/staging", clusters: two, platform: renamed},
+			change: func(w *admission.World) { w.Live[0].Deleting = true },
+			want:   `refused empty 503`},
+		{name: "a cluster's configuration is gone", before: scene{overlays: "clusters/eu clusters/s", clusters: two, input: params.Input{Kind: params.ClusterConfig}}, after: scene{overlays: "clusters/eu", clusters: two, input: params.Input{Kind: params.ClusterConfig}},
+			want: `answer cluster-config-eu cluster-config-s
+held cluster-config-s overlay-gone protected`},
+		{name: "the ground is not told", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging api/production web/production", clusters: two},
+			change: func(w *admission.World) { w.Ground.Revision = "" },
+			want: `answer api-staging api-production web-production web-staging
+held web-staging unexplained not-shown-by-git`},
+		{name: "a preview", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging", clusters: two},
+			change: func(w *admission.World) { w.ApplicationSet = nil },
+			want: `answer api-staging
+unguarded preview`},
+		{name: "a preview of what is not known", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two},
+			change: func(w *admission.World) { w.ApplicationSet, w.Unknown = nil, "never read" },
+			want:   `refused not-known 503`},
+		{name: "the guard is off", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging", clusters: two},
+			change: func(w *admission.World) {
+				w.ApplicationSet.Annotations = map[string]string{admission.GuardAnnotation: "off"}
+			},
+			want: `answer api-staging
+unguarded guard-off`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			world := installed(t, test.before).now(test.after)
+			if test.change != nil {
+				test.change(&world)
+			}
+			decision, err := admission.Decide(world)
+			if diff := cmp.Diff(test.want, said(decision, err)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestNewApplicationsComeInSteps(t *testing.T) {
+	const five = "a/staging a/production b/staging b/production c/staging c/production"
+	young := func(w *admission.World, at int) *admission.World {
+		w.Live[at].Created = w.Now.Add(-time.Minute)
+		return w
+	}
+	for _, test := range []struct {
+		name   string
+		before scene
+		change func(*admission.World)
+		want   string
+	}{
+		{"one is settled", scene{overlays: "a/staging a/production", clusters: two}, func(w *admission.World) {
+			young(w, 0)
+			young(w, 1)
+		}, `answer a-staging a-production b-staging b-production
+waiting c-staging ramp staging
+waiting c-production earlier-environment staging`},
+		{"staging is not settled", scene{overlays: "a/staging a/production", clusters: two}, func(w *admission.World) {
+			young(w, 1).Live[1].Health = "Progressing"
+		}, `answer a-staging a-production
+waiting b-staging ramp staging
+waiting b-production earlier-environment staging
+waiting c-staging ramp staging
+waiting c-production earlier-environment staging`},
+		{"production runs an operation", scene{overlays: "a/staging a/production", clusters: two}, func(w *admission.World) {
+			young(w, 0).Live[0].OperationRunning = true
+		}, `answer a-staging a-production b-staging
+waiting b-production ramp production
+waiting c-staging ramp staging
+waiting c-production earlier-environment staging`},
+		{"Argo CD has not looked at it", scene{overlays: "a/staging a/production", clusters: two}, func(w *admission.World) {
+			young(w, 0).Live[0].Reconciled = false
+		}, `answer a-staging a-production b-staging
+waiting b-production ramp production
+waiting c-staging ramp staging
+waiting c-production earlier-environment staging`},
+		{"it never settles, and its time is out", scene{overlays: "a/staging a/production", clusters: two}, func(w *admission.World) {
+			w.Live[1].Reconciled, w.Live[1].Created = false, w.Now.Add(-10*time.Minute)
+		}, `answer a-staging a-production b-staging b-production
+waiting c-staging ramp staging
+waiting c-production earlier-environment staging`},
+		{"it is being deleted", scene{overlays: "a/staging a/production", clusters: two}, func(w *admission.World) {
+			young(w, 1).Live[1].Reconciled, w.Live[1].Deleting = false, true
+		}, `answer a-staging a-production b-staging b-production
+waiting c-staging ramp staging
+waiting c-production earlier-environment staging`},
+		{"another ApplicationSet has it", scene{overlays: "a/staging a/production", clusters: two}, func(w *admission.World) {
+			w.Taken = map[string]string{"b-staging": "other"}
+		}, `answer a-staging a-production b-production c-staging
+waiting b-staging other-owner other
+waiting c-production ramp production`},
+		{"a project is missing", scene{overlays: "a/staging a/production", clusters: two}, func(w *admission.World) {
+			w.Projects = map[string]bool{"team": true}
+			w.Desired[2].Project = "none"
+		}, `answer a-staging a-production c-staging c-production
+waiting b-staging no-project none
+waiting b-production earlier-environment staging`},
+		{"any number", scene{overlays: "a/staging a/production", clusters: two}, func(w *admission.World) {
+			w.Policy.Ramp = 0
+		}, `answer a-staging a-production b-staging b-production c-staging c-production`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			world := installed(t, test.before).now(scene{overlays: five, clusters: two})
+			world.Policy.Ramp = 1
+			test.change(&world)
+			decision, err := admission.Decide(world)
+			if diff := cmp.Diff(test.want, said(decision, err)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,92 @@
+package admission
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/tidegate/tidegate/generator/params"
+)
+
+// Decision is an answer, and what is to be known about it.
+type Decision struct {
+	// Parameters are the parameter sets, never none: first those that are desired, in their order, then those that are held,
+	// byte for byte as the Applications' annotations have them. They share memory and must not be changed.
+	Parameters []json.RawMessage
+	// Doubt says why everything stays as it is; empty where it does not.
+	Doubt string
+	// Unguarded says why nothing was held or kept waiting; empty where the guard was on.
+	Unguarded Unguarded
+	// Held are the Applications that nothing desires any more and that stay, sorted by name.
+	Held []Removal
+	// Released are those that go with this answer, sorted by name.
+	Released []Removal
+	// Going are the names of those whose deletion is under way: it cannot be taken back, and the answer does not have them.
+	Going []string
+	// Admitted are the names of the new Applications that this answer lets in.
+	Admitted []string
+	// Waiting are the desired ones that this answer does not let in yet, in their order.
+	Waiting []Waiting
+	// Digest acknowledges what is Held, all of it; empty if nothing is.
+	Digest string
+	// Acknowledgement is what the annotation of the ApplicationSet did.
+	Acknowledgement Acknowledgement
+	// Next is when an unsettled Application runs out of time, at the earliest, so that a waiting one may come in then; zero if
+	// none is waited for.
+	Next time.Time
+}
+
+// Unguarded is why an answer is not guarded.
+type Unguarded string
+
+// The reasons.
+const (
+	// Preview is a request of no live ApplicationSet.
+	Preview Unguarded = "preview"
+	// GuardOff is an ApplicationSet whose annotation says so.
+	GuardOff Unguarded = "guard-off"
+)
+
+const (
+	before  = `{"output":{"parameters":[{"tidegate":`
+	between = `},{"tidegate":`
+	after   = `}]}}`
+)
+
+// AppendBody appends what is sent to Argo CD: params.Answer with these parameter sets.
+func (d *Decision) AppendBody(to []byte) []byte {
+	size := len(before) + len(after)
+	for _, one := range d.Parameters {
+		size += len(one) + len(between)
+	}
+	to = slices.Grow(to, size)
+	for i, one := range d.Parameters {
+		if i == 0 {
+			to = append(to, before...)
+		} else {
+			to = append(to, between...)
+		}
+		to = append(to, one...)
+	}
+	return append(to, after...)
+}
+
+// marshal appends parameter sets, which lie one after the other in one piece of memory.
+func (d *Decision) marshal(sets []*params.Set) error {
+	var buffer bytes.Buffer
+	encoder, ends := json.NewEncoder(&buffer), make([]int, len(sets))
+	for i, set := range sets {
+		if err := encoder.Encode(set); err != nil {
+			return refuse(Broken, "the parameter set %s cannot be marshalled: %v", set.Name, err)
+		}
+		ends[i] = buffer.Len()
+	}
+	start, all := 0, buffer.Bytes()
+	for _, end := range ends {
+		// Encode ends each with a newline.
+		d.Parameters = append(d.Parameters, json.RawMessage(all[start:end-1:end-1]))
+		start = end
+	}
+	return nil
+}

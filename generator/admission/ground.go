@@ -1,0 +1,50 @@
+package admission
+
+import (
+	"maps"
+
+	"github.com/tidegate/tidegate/generator/catalog"
+	"github.com/tidegate/tidegate/generator/fleet"
+	"github.com/tidegate/tidegate/generator/params"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// NewGround is what parameter sets were computed from.
+func NewGround(view *catalog.View, clusters []fleet.Cluster, input params.Input) Ground {
+	ground := Ground{
+		Revision: view.Revision, Input: input, Overlays: map[string]bool{},
+		Environments: map[string]*metav1.LabelSelector{}, Clusters: make(map[string]fleet.Cluster, len(clusters)),
+	}
+	for i := range view.Services {
+		for j := range view.Services[i].Overlays {
+			ground.Overlays[view.Services[i].Overlays[j].Path] = true
+		}
+	}
+	for i := range view.Clusters {
+		ground.Overlays[view.Clusters[i].Path] = true
+	}
+	for i := range view.Platform.Environments {
+		environment := &view.Platform.Environments[i]
+		ground.Environments[environment.Name] = &environment.ClusterSelector
+	}
+	for _, cluster := range clusters {
+		ground.Clusters[cluster.Name] = cluster
+	}
+	return ground
+}
+
+// matches tells whether a selector takes a cluster. One that cannot be read takes none; a nil one takes all.
+func matches(selector *metav1.LabelSelector, cluster fleet.Cluster) bool {
+	if selector == nil {
+		return true
+	}
+	read, err := metav1.LabelSelectorAsSelector(selector)
+	return err == nil && read.Matches(labels.Set(cluster.Labels))
+}
+
+// relabelled tells whether a cluster has other labels than when an Application was made for it.
+func relabelled(then params.Cluster, now fleet.Cluster) bool {
+	return !maps.Equal(then.Labels, now.Labels)
+}

@@ -1,0 +1,81 @@
+package admission
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tidegate/tidegate/generator/params"
+)
+
+// place is where the resources of an Application are, and where they come from. Two Applications that share one manage the
+// same resources: when the old name is deleted, it takes along what the new one has just taken over.
+type place struct {
+	// cluster is a server or a cluster's name.
+	cluster, namespace string
+	// path, or service and environment.
+	path, service, environment string
+}
+
+func places(set *params.Set) []place {
+	var out []place
+	for _, cluster := range []string{set.Cluster.Server, set.Cluster.Name} {
+		out = append(out, place{cluster: cluster, namespace: set.Namespace, path: set.Path})
+		if set.Service != "" {
+			out = append(out, place{cluster: cluster, namespace: set.Namespace, service: set.Service, environment: set.Environment})
+		}
+	}
+	return out
+}
+
+func (g *gone) places() []place {
+	var out []place
+	if g.Cause != UnreadableAnnotation {
+		out = places(&g.set)
+	}
+	for _, cluster := range []string{g.app.DestinationServer, g.app.DestinationName} {
+		if cluster != "" && g.app.Path != "" {
+			out = append(out, place{cluster: cluster, namespace: g.app.DestinationNamespace, path: g.app.Path})
+		}
+	}
+	return out
+}
+
+// successors finds desired Applications in the places of those that nothing desires: renames and moves.
+func (d *deciding) successors() {
+	if len(d.gone)+len(d.going) == 0 {
+		return
+	}
+	from := map[place][]*gone{}
+	for _, g := range slices.Concat(d.gone, d.going) {
+		for _, at := range g.places() {
+			from[at] = append(from[at], g)
+		}
+	}
+	for i := range d.Desired {
+		set := &d.Desired[i]
+		for _, at := range places(set) {
+			for _, g := range from[at] {
+				// The first by name, so that the order of the parameter sets makes no difference to an acknowledgement.
+				if g.Successor == "" || set.Name < g.Successor {
+					g.Successor = set.Name
+				}
+				d.predecessors[set.Name] = g.Application
+			}
+		}
+	}
+	for _, g := range d.gone {
+		if g.Successor != "" && g.Cause == "" {
+			g.Cause, g.Why = Renamed, d.renamed(g)
+		}
+	}
+}
+
+func (d *deciding) renamed(g *gone) string {
+	if d.live[g.Successor] != nil {
+		return fmt.Sprintf("%s, which is live too, has the same resources: deleting it with its resources would delete those of the other. "+
+			"\"argocd app delete %s --cascade=false\" leaves them", g.Successor, g.Application)
+	}
+	return fmt.Sprintf("it is to be named %s: Argo CD would delete it with its resources, and %s would make them anew. To keep them, undo the change, "+
+		"set finalizers to [] in tidegate.yaml for it, wait until the Application has none, and make the change again; or \"argocd app delete %s --cascade=false\". %s comes when it is gone, and takes over its resources",
+		g.Successor, g.Successor, g.Application, g.Successor)
+}
