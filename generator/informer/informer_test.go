@@ -73,8 +73,11 @@ func object(name string, version int) *corev1.ConfigMap {
 func (s *server) watch(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.watchErr != nil {
-		return nil, s.watchErr
+	if err := s.watchErr; err != nil {
+		s.mu.Unlock()
+		time.Sleep(latency)
+		s.mu.Lock()
+		return nil, err
 	}
 	w := watch.NewRaceFreeFake()
 	s.opened++
@@ -82,7 +85,7 @@ func (s *server) watch(ctx context.Context, options metav1.ListOptions) (watch.I
 	if s.expired {
 		s.expired = false
 		status := apierrors.NewResourceExpired("too old resource version").Status()
-		w.Error(&status)
+		time.AfterFunc(latency/10, func() { w.Error(&status) })
 	}
 	lasts := time.Duration(*options.TimeoutSeconds) * time.Second
 	if s.mute {
@@ -110,6 +113,9 @@ func (s *server) fail(err error) {
 }
 
 const limit = 5 * time.Minute
+
+// latency is how long the API server takes to refuse a watch.
+const latency = 2 * time.Second
 
 // running gives an informer that has read.
 func running(t *testing.T, s *server) *informer.Informer[*corev1.ConfigMap, *kept] {
@@ -216,12 +222,12 @@ func TestRightsTakenAwayAreADoubtAtOnceThoughTheRestGoesOn(t *testing.T) {
 				}
 				s.mu.Unlock()
 				after(10 * time.Second)
-				for range 20 {
+				for range 200 {
 					state := i.State()
 					if !strings.HasPrefix(state.Doubt, "settings may not be read: ") || !strings.Contains(state.Doubt, "manifests/generator-rbac.yaml") {
 						t.Fatalf("%+v", state)
 					}
-					after(7 * time.Second)
+					after(time.Second)
 				}
 			})
 		})
