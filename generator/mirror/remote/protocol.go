@@ -38,7 +38,8 @@ func request(refs *packp.AdvRefs, want plumbing.Hash, have []plumbing.Hash) ([]b
 			return nil, err
 		}
 	}
-	return out.Bytes(), line.EncodeString("done\n")
+	err := line.EncodeString("done\n")
+	return out.Bytes(), err
 }
 
 // response skips the acknowledgements, and returns the pack that follows.
