@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -166,7 +167,7 @@ func TestAnAPIServerOutOfReachIsDoubtedAfterTheLimitAndNothingIsForgotten(t *tes
 		told := make(chan struct{}, 1)
 		i.Notify(told)
 		contact := i.State().Contact
-		s.fail(errors.New("connection refused"))
+		s.fail(syscall.ECONNREFUSED)
 		after(limit/2 - time.Minute)
 		if doubt := i.State().Doubt; doubt != "" {
 			t.Errorf("doubted too early: %s", doubt)
@@ -238,7 +239,7 @@ func TestAWatchThatOpensOnlyToSayThatItMissedSomethingConfirmsNothing(t *testing
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{names: []string{"a"}, version: 7}
 		i := running(t, s)
-		s.fail(errors.New("connection refused"))
+		s.fail(syscall.ECONNREFUSED)
 		after(2 * limit)
 		s.mu.Lock()
 		s.watchErr, s.expired = nil, true
