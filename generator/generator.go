@@ -21,10 +21,12 @@ type Request struct {
 	Input          params.Input
 }
 
-// Answer is what an ApplicationSet is answered, and what is to be known about it.
+// Answer is what an ApplicationSet is answered, and what is to be known about it. It has Sets or Body, and is never empty.
 type Answer struct {
-	// Sets are never none.
 	Sets []params.Set
+	// Body is the answer as it is sent, where it has been marshalled already: params.Answer with Count parameter sets.
+	Body  []byte
+	Count int
 	// Findings are what is wrong and did not stop the answer.
 	Findings []params.Finding
 	// Revision is that of the repository.
@@ -32,6 +34,9 @@ type Answer struct {
 	// Rendered is how many overlays had to be rendered for this answer.
 	Rendered int
 }
+
+// Size is how many parameter sets an answer has.
+func (a *Answer) Size() int { return max(len(a.Sets), a.Count) }
 
 // Answerer answers. Implementations wrap one another. An error is a *params.InputError where the request is at fault, a
 // *params.Refusal where the repository and the clusters do not fit together; any other means that something is not known.

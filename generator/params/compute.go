@@ -170,6 +170,9 @@ func (c *computation) targets() map[string]*target {
 		matched := c.matching(&t.ClusterSelector, c.allClusters())
 		at := fmt.Sprintf("%s: environments[%d] (%s)", platform.File, i, t.Name)
 		switch {
+		case len(matched) == 0 && c.Vacant:
+			c.find(VacantEnvironment, at, "clusterSelector %s matches none of the %d clusters, so the environment yields no Application",
+				written(&t.ClusterSelector), len(c.Clusters))
 		case len(matched) == 0:
 			c.problem("%s: clusterSelector %s matches none of the %d clusters, so the environment would have no Applications",
 				at, written(&t.ClusterSelector), len(c.Clusters))

@@ -12,6 +12,9 @@ import (
 type World struct {
 	View     *catalog.View
 	Clusters []fleet.Cluster
+	// Vacant lets an environment be without clusters: it is a finding, and yields nothing. For those who hold what was
+	// there; to others fewer sets would look like the truth.
+	Vacant bool
 }
 
 // Result is the parameter sets of a world, and what people should know about them.
@@ -51,6 +54,8 @@ const (
 	ReadsOutside FindingKind = "reads-outside"
 	// UnknownCluster is a folder clusters/<cluster> whose cluster is not registered: it yields no Application.
 	UnknownCluster FindingKind = "unknown-cluster"
+	// VacantEnvironment is one whose selector matches no cluster: it yields no Application.
+	VacantEnvironment FindingKind = "vacant-environment"
 	// NoOverlay is a service without overlays: it yields no Application.
 	NoOverlay FindingKind = "no-overlay"
 )

@@ -32,7 +32,7 @@ const forgetAfter = 3 * time.Hour
 // maxApplicationSets bounds how many are remembered: whoever has the token chooses the names.
 const maxApplicationSets = 5000
 
-var findingKinds = []params.FindingKind{params.BrokenOverlay, params.ReadsOutside, params.UnknownCluster, params.NoOverlay}
+var findingKinds = []params.FindingKind{params.BrokenOverlay, params.ReadsOutside, params.UnknownCluster, params.VacantEnvironment, params.NoOverlay}
 
 func newAnswers() *answers {
 	return &answers{
@@ -58,7 +58,7 @@ func (a *answers) record(applicationSet string, answer *generator.Answer) (appea
 			return answer.Findings, nil
 		}
 	}
-	a.byID[applicationSet] = lastAnswer{len(answer.Sets), answer.Findings, a.now()}
+	a.byID[applicationSet] = lastAnswer{answer.Size(), answer.Findings, a.now()}
 	return without(answer.Findings, before.findings), without(before.findings, answer.Findings)
 }
 

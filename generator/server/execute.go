@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tidegate/tidegate/generator"
+	"github.com/tidegate/tidegate/generator/admission"
 	"github.com/tidegate/tidegate/generator/params"
 )
 
@@ -48,7 +49,7 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, said *said) (stat
 		return failure.status, 0, failure
 	}
 	// Without a deadline a client that does not read would keep the answer in memory.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.limits.Send))
+	_ = http.NewResponseController(w).SetWriteDeadline(writeDeadline(s.limits))
 	if failure != nil {
 		if failure.status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="tidegate"`)
@@ -66,6 +67,8 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, said *said) (stat
 	}
 	return http.StatusOK, n, nil
 }
+
+func writeDeadline(limits Limits) time.Time { return time.Now().Add(limits.Send) }
 
 // work receives the request and works out the whole answer.
 func (s *Server) work(w http.ResponseWriter, r *http.Request, said *said) (*bytes.Buffer, *failure) {
@@ -91,12 +94,12 @@ func (s *Server) work(w http.ResponseWriter, r *http.Request, said *said) (*byte
 	if err != nil {
 		return nil, s.reason(r.Context(), ctx, err)
 	}
-	if len(answer.Sets) == 0 {
+	if answer.Size() == 0 {
 		return nil, failed(http.StatusServiceUnavailable, "the answer would be empty, and Argo CD would delete every Application")
 	}
 	s.answered.Store(true)
 	said.answer = answer
-	return s.encode(answer.Sets)
+	return s.encode(answer)
 }
 
 // panicError is a mistake of this program's.
@@ -119,8 +122,11 @@ func (s *Server) answer(ctx context.Context, request generator.Request) (answer 
 func (s *Server) reason(client, work context.Context, err error) *failure {
 	var input *params.InputError
 	var refusal *params.Refusal
+	var held *admission.Refusal
 	var panicked *panicError
 	switch {
+	case errors.As(err, &held):
+		return failed(held.Status, "%v", err)
 	case errors.As(err, &panicked):
 		return failed(http.StatusInternalServerError, "%v", err)
 	case errors.As(err, &input):
@@ -135,13 +141,18 @@ func (s *Server) reason(client, work context.Context, err error) *failure {
 	return failed(http.StatusServiceUnavailable, "%v", err)
 }
 
-// encode marshals the whole answer before its first byte is sent.
-func (s *Server) encode(sets []params.Set) (*bytes.Buffer, *failure) {
+// encode marshals the whole answer before its first byte is sent. One that is marshalled already may be shared: it is
+// copied.
+func (s *Server) encode(answer *generator.Answer) (*bytes.Buffer, *failure) {
 	buffer, ok := s.buffers.Get().(*bytes.Buffer)
 	if !ok {
 		buffer = new(bytes.Buffer)
 	}
-	result := params.Result{Sets: sets}
+	if answer.Body != nil {
+		buffer.Write(answer.Body)
+		return buffer, nil
+	}
+	result := params.Result{Sets: answer.Sets}
 	if err := json.NewEncoder(buffer).Encode(result.Answer()); err != nil {
 		s.recycle(buffer)
 		return nil, failed(http.StatusInternalServerError, "the answer cannot be marshalled: %v", err)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"sync"
@@ -29,7 +30,21 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	_, _ = sendJSON(w, http.StatusOK, []byte("{\"status\":\"ready\"}\n"))
+	detail := readiness{Status: "ready"}
+	if s.doubts != nil {
+		detail.Doubts = s.doubts()
+	}
+	body, err := json.Marshal(detail)
+	if err != nil {
+		panic(err) // strings can always be marshalled
+	}
+	_, _ = sendJSON(w, http.StatusOK, append(body, '\n'))
+}
+
+// readiness is what readyz says of a server that is ready. One in doubt is: it holds what is live.
+type readiness struct {
+	Status string   `json:"status"`
+	Doubts []string `json:"doubts,omitempty"`
 }
 
 // firstRead is the reading of everything that makes the first answer slow. Those who wait for it share it, and it goes on

@@ -27,7 +27,7 @@ func (s *Server) logRequest(r *http.Request, said *said) {
 	}
 	if said.answer != nil {
 		attributes = append(attributes,
-			slog.Int("parameterSets", len(said.answer.Sets)),
+			slog.Int("parameterSets", said.answer.Size()),
 			slog.Int("bytes", said.bytes),
 			slog.String("revision", said.answer.Revision),
 			slog.Int("rendered", said.answer.Rendered),

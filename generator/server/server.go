@@ -5,6 +5,7 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tidegate/tidegate/generator"
 )
@@ -29,7 +31,21 @@ type Options struct {
 	Limits Limits
 	// Version is told in the metrics.
 	Version string
+	// Collectors are served with the metrics.
+	Collectors []prometheus.Collector
+	// Why explains an Application: what WhyPath answers. Nil: there is no such path.
+	Why func(ctx context.Context, application string) (any, error)
+	// Webhook takes what a forge sends to WebhookPath. It verifies signatures itself. Nil: there is no such path.
+	Webhook http.Handler
+	// Doubts are why what is known may not be the truth; readiness tells them. It may be nil.
+	Doubts func() []string
 }
+
+// WhyPath, with an Application's name after it, tells why it is there or why it is not. It needs the token.
+const WhyPath = "/api/v1/why/"
+
+// WebhookPath is where forges send what was pushed.
+const WebhookPath = "/webhook"
 
 // Limits bound what a client may cost. Zero is the default.
 type Limits struct {
@@ -73,6 +89,7 @@ type Server struct {
 	limits   Limits
 	metrics  *metrics
 	router   *mux.Router
+	doubts   func() []string
 	// buffers are for answers, which may be tens of megabytes.
 	buffers sync.Pool
 
@@ -89,17 +106,25 @@ func New(options Options) *Server {
 		token:    options.Token,
 		log:      options.Log,
 		limits:   options.Limits.withDefaults(),
+		doubts:   options.Doubts,
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.metrics = newMetrics(options.Version)
+	s.metrics.registry.MustRegister(options.Collectors...)
 	// A cleaned path is a redirect, after which Argo CD's client would come back with a GET.
 	s.router = mux.NewRouter().SkipClean(true)
 	s.router.Handle(Path, s.execute()).Methods(http.MethodPost)
 	s.router.HandleFunc("/healthz", s.healthz).Methods(http.MethodGet, http.MethodHead)
 	s.router.HandleFunc("/readyz", s.readyz).Methods(http.MethodGet, http.MethodHead)
 	s.router.Handle("/metrics", s.metrics.handler()).Methods(http.MethodGet, http.MethodHead)
+	if options.Why != nil {
+		s.router.Handle(WhyPath+"{application}", s.why(options.Why)).Methods(http.MethodGet)
+	}
+	if options.Webhook != nil {
+		s.router.Handle(WebhookPath, options.Webhook).Methods(http.MethodPost)
+	}
 	s.router.NotFoundHandler = http.HandlerFunc(notFound)
 	s.router.MethodNotAllowedHandler = http.HandlerFunc(methodNotAllowed)
 	return s

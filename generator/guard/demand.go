@@ -1,0 +1,143 @@
+package guard
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/tidegate/tidegate/generator/admission"
+	"github.com/tidegate/tidegate/generator/catalog"
+	"github.com/tidegate/tidegate/generator/fleet"
+	"github.com/tidegate/tidegate/generator/params"
+)
+
+// demand is what repository and fleet demand.
+type demand struct {
+	// id tells it from others that were computed.
+	id       uint64
+	sets     []params.Set
+	findings []params.Finding
+	// unknown is why there are no sets.
+	unknown  string
+	ground   admission.Ground
+	rendered int
+}
+
+// demands remember what was computed from a view and clusters, by input, until either is another.
+type demands struct {
+	mu       sync.Mutex
+	view     *catalog.View
+	clusters []fleet.Cluster
+	ground   admission.Ground
+	byInput  map[string]*demand
+	made     uint64
+}
+
+// demand works out what is demanded. What is not known is in what it returns; its error is an *params.InputError, the
+// context's, or a *params.Refusal where nothing is live that could be held.
+func (g *Guard) demand(ctx context.Context, input params.Input, live bool) (*demand, error) {
+	for _, doubt := range g.Doubts {
+		if why := doubt(); why != "" {
+			return &demand{unknown: why}, nil
+		}
+	}
+	view, err := g.Repository.Read(ctx)
+	if err != nil {
+		return unknown(ctx, err)
+	}
+	clusters, err := g.Fleet.Clusters(ctx)
+	if err != nil {
+		return unknown(ctx, err)
+	}
+	return g.demands.of(view, clusters, input, live)
+}
+
+func unknown(ctx context.Context, err error) (*demand, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return &demand{unknown: err.Error()}, nil
+}
+
+// of computes what is demanded, or finds it. Where Applications are live that can be held, an environment without clusters
+// does not keep the others from being answered.
+func (d *demands) of(view *catalog.View, clusters []fleet.Cluster, input params.Input, live bool) (*demand, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.view != view || !same(d.clusters, clusters) {
+		d.view, d.clusters, d.byInput, d.ground = view, clusters, map[string]*demand{}, groundOf(view, clusters)
+	}
+	key := inputKey(input)
+	if live {
+		key += "\x00live"
+	}
+	if known := d.byInput[key]; known != nil {
+		again := *known
+		again.rendered = 0
+		return &again, nil
+	}
+	d.made++
+	made := &demand{id: d.made, ground: d.ground, rendered: view.Rendered}
+	made.ground.Input = input
+	result, err := params.Compute(params.World{View: view, Clusters: clusters}, input)
+	var refusal *params.Refusal
+	if errors.As(err, &refusal) && live {
+		result, err = params.Compute(params.World{View: view, Clusters: clusters, Vacant: true}, input)
+		if errors.As(err, &refusal) {
+			made.unknown, err = strings.Join(refusal.Problems, "; "), nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if result != nil {
+		made.sets, made.findings = result.Sets, result.Findings
+	}
+	if len(d.byInput) < maxInputs {
+		d.byInput[key] = made
+	}
+	return made, nil
+}
+
+// maxInputs bounds what is remembered: whoever has the token chooses the input.
+const maxInputs = 500
+
+// same tells whether two lists are one in memory: a fleet that has not changed gives the same one again.
+func same(a, b []fleet.Cluster) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
+func groundOf(view *catalog.View, clusters []fleet.Cluster) admission.Ground {
+	ground := admission.Ground{
+		Revision: view.Revision, Overlays: map[string]bool{}, Environments: map[string]*metav1.LabelSelector{}, Clusters: map[string]fleet.Cluster{},
+	}
+	for _, service := range view.Services {
+		for _, overlay := range service.Overlays {
+			ground.Overlays[overlay.Path] = true
+		}
+	}
+	for _, config := range view.Clusters {
+		ground.Overlays[config.Path] = true
+	}
+	for i := range view.Platform.Environments {
+		environment := &view.Platform.Environments[i]
+		ground.Environments[environment.Name] = &environment.ClusterSelector
+	}
+	for _, cluster := range clusters {
+		ground.Clusters[cluster.Name] = cluster
+	}
+	return ground
+}
+
+// inputKey identifies an input.
+func inputKey(input params.Input) string {
+	encoded, err := json.Marshal(input)
+	if err != nil {
+		panic(err) // strings and selectors can always be marshalled
+	}
+	return string(encoded)
+}
