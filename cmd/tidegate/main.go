@@ -19,6 +19,6 @@ func newCommand() *cobra.Command {
 		Long: "Tidegate renders the overlays of a GitOps repository in the order in which Argo CD must apply them, and gives Argo CD\n" +
 			"the Applications that the repository and the clusters demand. It shows both before they happen.",
 	}
-	root.AddCommand(cli.NewRender("tidegate", policy.Off), cli.NewPlan(), newPreview(), newGenerator(), cli.NewVersion())
+	root.AddCommand(cli.NewRender("tidegate", policy.Off), cli.NewPlan(), newPreview(), newWhy(), newGenerator(), cli.NewVersion())
 	return root
 }

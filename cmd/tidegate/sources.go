@@ -38,16 +38,25 @@ func (s *sources) tree(ctx context.Context) (catalog.Tree, func() error, error) 
 
 // open returns what answers from the flags' sources.
 func (s *sources) open() (generator.Answerer, func() error, error) {
-	if s.clustersFile == "" {
-		return nil, nil, cli.Usage(errors.New("--clusters-file is missing: which clusters are there?"))
-	}
-	clusters, err := fleet.OpenFile(s.clustersFile)
+	repository, clusters, closeSources, err := s.openBoth()
 	if err != nil {
 		return nil, nil, err
 	}
+	return generator.New(repository, clusters), closeSources, nil
+}
+
+// openBoth returns the flags' sources.
+func (s *sources) openBoth() (generator.Repository, fleet.Fleet, func() error, error) {
+	if s.clustersFile == "" {
+		return nil, nil, nil, cli.Usage(errors.New("--clusters-file is missing: which clusters are there?"))
+	}
+	clusters, err := fleet.OpenFile(s.clustersFile)
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	repository, err := catalog.Open(s.repoDir, s.revision)
 	if err != nil {
-		return nil, nil, cli.Usage(err)
+		return nil, nil, nil, cli.Usage(err)
 	}
-	return generator.New(catalog.New(repository, render.New()), clusters), repository.Close, nil
+	return catalog.New(repository, render.New()), clusters, repository.Close, nil
 }
