@@ -1,0 +1,119 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tidegate/tidegate/test/controlplane"
+)
+
+func (s *suite) drift() {
+	s.part("a number of replicas that somebody chose stays, whatever Argo CD repairs", (*suite).scaledByHand)
+	s.part("a number of replicas that the autoscaler chose stays, whatever Argo CD repairs", (*suite).scaledByTheAutoscaler)
+	s.part("production reports what somebody changed, and leaves it", (*suite).driftInProduction)
+}
+
+func (s *suite) scaledByHand() {
+	s.must(s.Staging.Scale(s.Context(), "payments-staging", "payments-api", 4))
+	s.untilReplicas(4)
+	s.repairsTheService(func(service *corev1.Service) error {
+		service.Labels["app"] = "somebody-elses"
+		return s.Staging.Update(s.Context(), service)
+	})
+	s.keepsReplicas(4)
+	// A full sync applies the Deployment too.
+	s.must(s.Sync(s.Context(), "payments-api-staging"))
+	s.untilReported("Synced", "Healthy", "payments-api-staging")
+	s.keepsReplicas(4)
+}
+
+func (s *suite) scaledByTheAutoscaler() {
+	audit, err := s.Staging.Audit()
+	s.must(err)
+	// One more than it may be: the autoscaler itself goes back to its maximum.
+	s.must(s.Staging.Scale(s.Context(), "payments-staging", "payments-api", 7))
+	s.untilReplicas(6)
+	writes, err := audit.Writes(func(w controlplane.Write) bool {
+		return w.Resource == "deployments.apps/scale" && w.User == "system:kube-controller-manager" && w.Status == http.StatusOK
+	})
+	s.must(err)
+	if len(writes) != 1 {
+		s.Fatalf("the autoscaler has scaled %d times: %v", len(writes), writes)
+	}
+	s.repairsTheService(func(service *corev1.Service) error { return s.Staging.Delete(s.Context(), service) })
+	s.keepsReplicas(6)
+}
+
+// untilReplicas waits until payments-api runs in so many pods in staging.
+func (s *suite) untilReplicas(want int32) {
+	s.Helper()
+	s.until(fmt.Sprintf("payments-api has %d replicas", want), func(ctx context.Context) error {
+		deployment := s.paymentsAPI(s.Staging, "payments-staging")
+		if got := deployment.Status; *deployment.Spec.Replicas != want || got.Replicas != want || got.ReadyReplicas != want {
+			return fmt.Errorf("it has %d, and %d are ready", *deployment.Spec.Replicas, got.ReadyReplicas)
+		}
+		return nil
+	})
+}
+
+// keepsReplicas fails the test unless payments-api has so many replicas in staging, and Argo CD is content with that.
+func (s *suite) keepsReplicas(want int32) {
+	s.Helper()
+	if got := *s.paymentsAPI(s.Staging, "payments-staging").Spec.Replicas; got != want {
+		s.Errorf("payments-api has %d replicas after Argo CD's sync, want %d, as it was scaled", got, want)
+	}
+	if app := s.compared("payments-api-staging"); app.Status.Sync.Status != "Synced" {
+		s.Errorf("staging is %s because of the replicas", app.Status.Sync.Status)
+	}
+}
+
+// repairsTheService breaks the Service of payments-api in staging, and waits until Argo CD has repaired it.
+func (s *suite) repairsTheService(spoil func(*corev1.Service) error) {
+	s.Helper()
+	service := &corev1.Service{}
+	key := client.ObjectKey{Namespace: "payments-staging", Name: "payments-api"}
+	s.must(s.Staging.Get(s.Context(), key, service))
+	s.must(spoil(service))
+	s.until("Argo CD repairs the Service", func(ctx context.Context) error {
+		service := &corev1.Service{}
+		if err := s.Staging.Get(ctx, key, service); err != nil {
+			return err
+		}
+		if label := service.Labels["app"]; label != "payments-api" {
+			return fmt.Errorf("its label app is %q", label)
+		}
+		return nil
+	})
+	s.untilReported("Synced", "Healthy", "payments-api-staging")
+}
+
+func (s *suite) driftInProduction() {
+	budget := &policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Namespace: "payments-production", Name: "payments-api"}}
+	key, synced := client.ObjectKeyFromObject(budget), s.application("payments-api-production").Status.OperationState.StartedAt
+	audit, err := s.Production.Audit()
+	s.must(err)
+	before := s.workloads(s.Production)
+	s.must(s.Production.Patch(s.Context(), budget, client.RawPatch(types.MergePatchType, []byte(`{"spec": {"maxUnavailable": 3}}`))))
+	s.untilReported("OutOfSync", "Healthy", "payments-api-production")
+	if got := s.compared("payments-api-production"); got.Operation != nil || got.Status.OperationState.StartedAt != synced {
+		s.Errorf("production was synced with nobody asking for it: %+v", got.Status.OperationState)
+	}
+	s.untouched(s.Production, audit, before)
+
+	s.must(s.Sync(s.Context(), "payments-api-production"))
+	s.untilReported("Synced", "Healthy", "payments-api-production")
+	s.must(s.Production.Get(s.Context(), key, budget))
+	if *budget.Spec.MaxUnavailable != intstr.FromInt32(1) {
+		s.Errorf("a human's sync has left the PodDisruptionBudget at %s", budget.Spec.MaxUnavailable)
+	}
+}

@@ -1,0 +1,193 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	"github.com/argoproj/gitops-engine/pkg/health"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tidegate/tidegate/generator/params"
+	"github.com/tidegate/tidegate/test/controlplane"
+)
+
+// TestPipeline follows the example from its repository to two clusters. Each part goes on where the one before it ended.
+func TestPipeline(t *testing.T) {
+	t.Parallel()
+	s := start(t, controlplane.Options{})
+	s.must(s.InstallExample(s.Context()))
+	s.part("one template makes every Application as the platform wants it", (*suite).applicationsAppear)
+	s.part("staging syncs by itself, production waits for a human", (*suite).productionWaits)
+	s.part("a promotion is one line", (*suite).promotion)
+	s.part("replicas are the autoscaler's, everything else is Git's", (*suite).drift)
+	s.part("the plugin renders what Argo CD renders", (*suite).parity)
+	s.part("both servers of the plugin do the same", (*suite).bothModes)
+}
+
+// part runs a part of a test. The next ones cannot do without it.
+func (s *suite) part(name string, run func(*suite)) {
+	s.Helper()
+	if !s.Run(name, func(t *testing.T) { run(&suite{T: t, Stack: s.Stack}) }) {
+		s.FailNow()
+	}
+}
+
+// untilReported waits until Argo CD says of Applications that they are so.
+func (s *suite) untilReported(sync v1alpha1.SyncStatusCode, health health.HealthStatusCode, names ...string) {
+	s.Helper()
+	for _, name := range names {
+		s.until(fmt.Sprintf("%s is %s and %s", name, sync, health), func(ctx context.Context) error {
+			return s.Reported(ctx, name, sync, health)
+		})
+	}
+}
+
+// inStaging are the Applications of the example that sync by themselves.
+var inStaging = []string{"payments-api-dev", "payments-api-staging", "ledger-worker-staging"}
+
+func (s *suite) applicationsAppear() {
+	want := []string{
+		"argocd-apps", "cluster-config-production", "cluster-config-staging", "ledger-worker-production", "ledger-worker-staging",
+		"payments-api-dev", "payments-api-production", "payments-api-staging",
+	}
+	var got map[string]v1alpha1.Application
+	s.until("the Applications are those of the repository", func(ctx context.Context) (err error) {
+		if got, err = s.Applications(ctx); err != nil {
+			return err
+		}
+		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(got))); diff != "" {
+			return fmt.Errorf("(-want +got):\n%s", diff)
+		}
+		return nil
+	})
+	for _, want := range s.reference() {
+		if diff := cmp.Diff(want, essential(got[want.Name]), cmpopts.IgnoreUnexported(v1alpha1.ApplicationDestination{})); diff != "" {
+			s.Errorf("%s (-want +got):\n%s", want.Name, diff)
+		}
+	}
+}
+
+// essential is an Application without what is not the platform's wish: its status, and what Argo CD and Tidegate note.
+func essential(app v1alpha1.Application) v1alpha1.Application {
+	annotations := maps.Clone(app.Annotations)
+	delete(annotations, v1alpha1.AnnotationKeyRefresh)
+	delete(annotations, params.Annotation)
+	out := v1alpha1.Application{Spec: app.Spec}
+	out.Name, out.Namespace, out.Annotations, out.Finalizers = app.Name, app.Namespace, annotations, app.Finalizers
+	for _, owner := range app.OwnerReferences {
+		out.OwnerReferences = append(out.OwnerReferences, metav1.OwnerReference{Name: owner.Name})
+	}
+	return out
+}
+
+// reference are the Applications of payments-api in staging and production, field by field.
+func (s *suite) reference() []v1alpha1.Application {
+	staging := s.inEnvironment("staging", "https://kubernetes.default.svc")
+	factor := int64(2)
+	staging.Spec.SyncPolicy = &v1alpha1.SyncPolicy{
+		Automated:   &v1alpha1.SyncPolicyAutomated{Prune: true, SelfHeal: true, AllowEmpty: false},
+		SyncOptions: v1alpha1.SyncOptions{"CreateNamespace=true", "PrunePropagationPolicy=foreground", "RespectIgnoreDifferences=true"},
+		Retry:       &v1alpha1.RetryStrategy{Limit: 3, Backoff: &v1alpha1.Backoff{Duration: "5s", Factor: &factor, MaxDuration: "3m"}},
+	}
+	production := s.inEnvironment("production", s.Production.Server)
+	production.Annotations["notifications.argoproj.io/subscribe.on-production-sync.slack"] = "devops-oncall"
+	production.Spec.SyncPolicy = &v1alpha1.SyncPolicy{
+		SyncOptions: v1alpha1.SyncOptions{"CreateNamespace=true", "PrunePropagationPolicy=foreground"},
+		Retry:       &v1alpha1.RetryStrategy{Limit: 2, Backoff: &v1alpha1.Backoff{Duration: "10s", Factor: &factor, MaxDuration: "5m"}},
+	}
+	return []v1alpha1.Application{staging, production}
+}
+
+// inEnvironment is what both have in common.
+func (s *suite) inEnvironment(environment, server string) v1alpha1.Application {
+	var app v1alpha1.Application
+	app.Name, app.Namespace = "payments-api-"+environment, "argocd"
+	app.Finalizers = []string{"resources-finalizer.argocd.argoproj.io"}
+	app.OwnerReferences = []metav1.OwnerReference{{Name: "tidegate-services"}}
+	app.Annotations = map[string]string{
+		"argocd.argoproj.io/manifest-generate-paths":                  "/services/payments-api",
+		"notifications.argoproj.io/subscribe.on-sync-succeeded.slack": "devops-deploys",
+		"notifications.argoproj.io/subscribe.on-sync-failed.slack":    "devops-alerts",
+	}
+	app.Spec = v1alpha1.ApplicationSpec{
+		Project: "payments-team",
+		Source: &v1alpha1.ApplicationSource{
+			RepoURL: s.Repository.URL, TargetRevision: "main", Path: "services/payments-api/overlays/" + environment,
+			Plugin: &v1alpha1.ApplicationSourcePlugin{Name: "tidegate"},
+		},
+		Destination: v1alpha1.ApplicationDestination{Server: server, Namespace: "payments-" + environment},
+		IgnoreDifferences: v1alpha1.IgnoreDifferences{
+			{Group: "apps", Kind: "Deployment", Name: "payments-api", JSONPointers: []string{"/spec/replicas"}},
+		},
+	}
+	return app
+}
+
+func (s *suite) productionWaits() {
+	s.untilReported("Synced", "Healthy", append(inStaging, "argocd-apps", "cluster-config-staging", "cluster-config-production")...)
+	s.runs(s.Staging, "payments-staging", "sha-a1b2c3d", 2)
+	s.untilReported("OutOfSync", "Missing", "payments-api-production")
+	if app, err := s.Reconcile(s.Context(), "payments-api-production", v1alpha1.RefreshTypeNormal); err != nil || app.Status.OperationState != nil {
+		s.Fatalf("production was synced with nobody asking for it: %+v, %v", app.Status.OperationState, err)
+	}
+	var deployments appsv1.DeploymentList
+	s.must(s.Production.List(s.Context(), &deployments))
+	if len(deployments.Items) > 0 {
+		s.Fatalf("production has Deployments although nobody has synced it: %v", deployments.Items)
+	}
+
+	s.must(s.Sync(s.Context(), "payments-api-production"))
+	s.untilReported("Synced", "Healthy", "payments-api-production")
+	s.runs(s.Production, "payments-production", "v1.4.2", 5)
+	budget := &policyv1.PodDisruptionBudget{}
+	s.must(s.Production.Get(s.Context(), client.ObjectKey{Namespace: "payments-production", Name: "payments-api"}, budget))
+	if budget.Spec.MaxUnavailable.IntValue() != 1 {
+		s.Errorf("the PodDisruptionBudget allows %s", budget.Spec.MaxUnavailable)
+	}
+}
+
+// runs fails the test unless payments-api runs a version in so many ready pods, and in no others.
+func (s *suite) runs(cluster *controlplane.Cluster, namespace, tag string, replicas int32) {
+	s.Helper()
+	deployment := s.paymentsAPI(cluster, namespace)
+	if got := deployment.Status; got.ReadyReplicas != replicas || got.UpdatedReplicas != replicas || *deployment.Spec.Replicas != replicas {
+		s.Errorf("%s: payments-api has %d replicas, %d of them ready, %d of them of the newest version; want %d",
+			namespace, *deployment.Spec.Replicas, got.ReadyReplicas, got.UpdatedReplicas, replicas)
+	}
+	if label := deployment.Labels["version"]; label != tag {
+		s.Errorf("%s: Deployment payments-api has the label version %q, want %q", namespace, label, tag)
+	}
+	for _, pod := range s.podsOf(cluster, namespace, "payments-api") {
+		if image := pod.Spec.Containers[0].Image; !strings.HasSuffix(image, ":"+tag) {
+			s.Errorf("%s: pod %s has image %s, want tag %s", namespace, pod.Name, image, tag)
+		}
+	}
+}
+
+func (s *suite) paymentsAPI(cluster *controlplane.Cluster, namespace string) *appsv1.Deployment {
+	s.Helper()
+	deployment := &appsv1.Deployment{}
+	s.must(cluster.Get(s.Context(), client.ObjectKey{Namespace: namespace, Name: "payments-api"}, deployment))
+	return deployment
+}
+
+// podsOf are the pods of a service that are there to stay.
+func (s *suite) podsOf(cluster *controlplane.Cluster, namespace, service string) []corev1.Pod {
+	s.Helper()
+	var pods corev1.PodList
+	s.must(cluster.List(s.Context(), &pods, client.InNamespace(namespace), client.MatchingLabels{"app": service}))
+	return slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool { return pod.DeletionTimestamp != nil })
+}
