@@ -7,7 +7,6 @@ import (
 	"github.com/argoproj/gitops-engine/pkg/health"
 	"github.com/argoproj/gitops-engine/pkg/sync/common"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 )
 
 const (
@@ -36,7 +35,7 @@ func blocked() *v1alpha1.Application {
 			Labels:      map[string]string{"tidegate.dev/environment": "staging"},
 			Annotations: map[string]string{v1alpha1.AnnotationKeyManifestGeneratePaths: "/services/payments-api"},
 			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: "argoproj.io/v1alpha1", Kind: "ApplicationSet", Name: "tidegate-services", Controller: ptr.To(true),
+				APIVersion: "argoproj.io/v1alpha1", Kind: "ApplicationSet", Name: "tidegate-services", Controller: new(true),
 			}},
 		},
 		Spec: v1alpha1.ApplicationSpec{
@@ -75,7 +74,7 @@ func over() *v1alpha1.Application {
 	mark(app)
 	state := app.Status.OperationState
 	state.Phase, state.Message = common.OperationFailed, "Operation terminated"
-	state.FinishedAt = ptr.To(metav1.NewTime(started.Add(time.Hour)))
+	state.FinishedAt = new(metav1.NewTime(started.Add(time.Hour)))
 	return app
 }
 

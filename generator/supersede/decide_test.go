@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/tidegate/tidegate/generator/supersede"
 )
@@ -37,7 +36,7 @@ func syncOperation(change func(*v1alpha1.Operation)) edit {
 
 func retrying(app *v1alpha1.Application) {
 	state := app.Status.OperationState
-	state.FinishedAt = ptr.To(metav1.NewTime(started))
+	state.FinishedAt = new(metav1.NewTime(started))
 	state.RetryCount = 1
 	state.Message = "one or more objects failed to apply. Retrying attempt #1 at 10:00AM."
 }
@@ -118,7 +117,7 @@ func TestOnlyWhatBlocksItsFixIsReleased(t *testing.T) {
 		{name: "no longer asked for", edit: func(app *v1alpha1.Application) { app.Operation = nil }, want: supersede.Leave},
 		{name: "revision not resolved", edit: all(rolling, state(func(s *v1alpha1.OperationState) { s.SyncResult = nil })), want: supersede.Leave},
 		{name: "no operation ever", edit: func(app *v1alpha1.Application) { app.Status.OperationState = nil }, want: supersede.Leave},
-		{name: "being deleted", edit: func(app *v1alpha1.Application) { app.DeletionTimestamp = ptr.To(metav1.NewTime(started)) }, want: supersede.Leave},
+		{name: "being deleted", edit: func(app *v1alpha1.Application) { app.DeletionTimestamp = new(metav1.NewTime(started)) }, want: supersede.Leave},
 		{name: "several sources", edit: func(app *v1alpha1.Application) { app.Spec.Sources = v1alpha1.ApplicationSources{*app.Spec.Source} }, want: supersede.Leave},
 		{name: "switched off for the environment", edit: func(app *v1alpha1.Application) { app.Labels["tidegate.dev/environment"] = "sandbox" }, want: supersede.Leave},
 		{name: "not an ApplicationSet's", edit: func(app *v1alpha1.Application) { app.OwnerReferences = nil }, want: supersede.Leave},
@@ -206,7 +205,7 @@ func TestTheFixIsStartedOnceWhatBlockedItHasEnded(t *testing.T) {
 			app.Status.OperationState.Operation.InitiatedBy.Username = "applicationset-controller"
 		}, want: supersede.Leave},
 		{name: "auto-sync was switched off", edit: func(app *v1alpha1.Application) { app.Spec.SyncPolicy.Automated = nil }, want: supersede.Leave},
-		{name: "being deleted", edit: func(app *v1alpha1.Application) { app.DeletionTimestamp = ptr.To(metav1.NewTime(started)) }, want: supersede.Leave},
+		{name: "being deleted", edit: func(app *v1alpha1.Application) { app.DeletionTimestamp = new(metav1.NewTime(started)) }, want: supersede.Leave},
 		{name: "another source, not yet compared", edit: func(app *v1alpha1.Application) { app.Spec.Source.Path = "elsewhere" }, want: supersede.Leave},
 		{name: "the branch was set back", edit: func(app *v1alpha1.Application) { app.Status.Sync.Revision = bad }, want: supersede.Leave},
 		{name: "no revision known", edit: func(app *v1alpha1.Application) { app.Status.Sync.Revision = "" }, want: supersede.Leave},
