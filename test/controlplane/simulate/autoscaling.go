@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -48,13 +49,21 @@ func targetOf(autoscaler *autoscalingv2.HorizontalPodAutoscaler) *unstructured.U
 	return out
 }
 
+// scaleOf reads the scale subresource of an autoscaler's target.
+func scaleOf(ctx context.Context, c client.Client, autoscaler *autoscalingv2.HorizontalPodAutoscaler) (*unstructured.Unstructured, error) {
+	out := exampleOf(autoscalingv1.SchemeGroupVersion.WithKind("Scale"))
+	return out, c.SubResource("scale").Get(ctx, targetOf(autoscaler), out)
+}
+
 func scale(ctx context.Context, c client.Client, autoscaler *autoscalingv2.HorizontalPodAutoscaler, replicas int32) error {
-	target, current := targetOf(autoscaler), &autoscalingv1.Scale{}
-	if err := c.SubResource("scale").Get(ctx, target, current); err != nil {
+	current, err := scaleOf(ctx, c, autoscaler)
+	if err != nil {
 		return err
 	}
-	current.Spec.Replicas = replicas
-	return c.SubResource("scale").Update(ctx, target, client.WithSubResourceBody(current), client.FieldOwner(scaler))
+	if err := unstructured.SetNestedField(current.Object, int64(replicas), "spec", "replicas"); err != nil {
+		return err
+	}
+	return c.SubResource("scale").Update(ctx, targetOf(autoscaler), client.WithSubResourceBody(current), client.FieldOwner(scaler))
 }
 
 func minimum(autoscaler *autoscalingv2.HorizontalPodAutoscaler) int32 {
@@ -103,11 +112,15 @@ func (a *autoscalers) Reconcile(ctx context.Context, request reconcile.Request) 
 	if left := a.delays.left(autoscaler.UID, "measure", a.Delay); left > 0 {
 		return reconcile.Result{RequeueAfter: left}, nil
 	}
+	found, err := scaleOf(ctx, a, &autoscaler)
+	if absent(err) {
+		return reconcile.Result{}, a.report(ctx, &autoscaler, 0, 0, err.Error())
+	}
 	var current autoscalingv1.Scale
-	if err := a.SubResource("scale").Get(ctx, targetOf(&autoscaler), &current); err != nil {
-		if absent(err) {
-			return reconcile.Result{}, a.report(ctx, &autoscaler, 0, 0, err.Error())
-		}
+	if err == nil {
+		err = runtime.DefaultUnstructuredConverter.FromUnstructured(found.Object, &current)
+	}
+	if err != nil {
 		return reconcile.Result{}, err
 	}
 	wanted := within(&autoscaler, current.Spec.Replicas)

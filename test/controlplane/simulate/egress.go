@@ -5,12 +5,14 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -63,8 +65,9 @@ func addEgress(w *world) error {
 		return fmt.Errorf("socket of the API server's egress: %w", err)
 	}
 	e := &egress{world: w, socket: socket, tunnels: newTunnels(), certificates: map[string]*tls.Certificate{}}
-	e.proxy = &http.Server{Handler: http.HandlerFunc(e.connect), ReadHeaderTimeout: serverTimeout}
-	e.server = &http.Server{Handler: http.HandlerFunc(serveService), ReadHeaderTimeout: serverTimeout, ConnContext: rememberService}
+	log := slog.NewLogLogger(logr.ToSlogHandler(w.Log), slog.LevelInfo)
+	e.proxy = &http.Server{Handler: http.HandlerFunc(e.connect), ReadHeaderTimeout: serverTimeout, ErrorLog: log}
+	e.server = &http.Server{Handler: http.HandlerFunc(serveService), ReadHeaderTimeout: serverTimeout, ErrorLog: log, ConnContext: rememberService}
 	// Every request opens a tunnel of its own: a pod that is gone answers none that it once had.
 	e.server.SetKeepAlivesEnabled(false)
 	return w.manager.Add(manager.RunnableFunc(e.run))
