@@ -92,10 +92,10 @@ func (r *reports) record(name string, now Report, there []live.ApplicationSet) b
 		}
 	}
 	r.byName[name] = now
-	return !known && now.eventful() || known && before.says() != now.says()
+	return now.eventful() && (!known || before.says() != now.says())
 }
 
-// eventful tells whether a first report is worth being told.
+// eventful tells whether a report says anything at all.
 func (r Report) eventful() bool {
 	return r.Refused != "" || r.Doubt != "" || len(r.Held)+len(r.Released)+len(r.Admitted)+len(r.Waiting) > 0
 }

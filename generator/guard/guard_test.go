@@ -1,0 +1,345 @@
+package guard_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+
+	"github.com/tidegate/tidegate/generator"
+	"github.com/tidegate/tidegate/generator/admission"
+	"github.com/tidegate/tidegate/generator/catalog"
+	"github.com/tidegate/tidegate/generator/fleet"
+	"github.com/tidegate/tidegate/generator/guard"
+	"github.com/tidegate/tidegate/generator/live"
+	"github.com/tidegate/tidegate/generator/params"
+	"github.com/tidegate/tidegate/internal/platform"
+	"github.com/tidegate/tidegate/manifests"
+)
+
+const platformText = `apiVersion: tidegate.dev/v1alpha1
+kind: Platform
+defaults: {project: team, repoURL: https://example.com/platform, targetRevision: main, syncPolicy: {automated: {}}}
+environments:
+  - {name: staging, clusterSelector: {matchLabels: {tier: staging}}}
+  - {name: production, clusterSelector: {matchLabels: {tier: production}}, syncPolicy: {}}
+`
+
+// world is a repository, a fleet and what Argo CD has made of the answers.
+type world struct {
+	mu       sync.Mutex
+	view     *catalog.View
+	viewErr  error
+	clusters []fleet.Cluster
+	doubt    string
+
+	set     *live.ApplicationSet
+	setErr  error
+	apps    []live.Application
+	trusted bool
+	ended   int
+	lists   atomic.Int32
+	// listing is closed when lists may end; nil lets them.
+	listing chan struct{}
+}
+
+func newWorld(t *testing.T, services ...string) *world {
+	t.Helper()
+	var set v1alpha1.ApplicationSet
+	if err := yaml.UnmarshalStrict(manifests.Services, &set); err != nil {
+		t.Fatal(err)
+	}
+	w := &world{
+		trusted: true,
+		set:     &live.ApplicationSet{Name: set.Name, UID: "set", Spec: set.Spec, Annotations: map[string]string{}},
+		clusters: []fleet.Cluster{
+			{Name: "production", Server: "https://production", Labels: map[string]string{"tier": "production"}},
+			{Name: "staging", Server: "https://staging", Labels: map[string]string{"tier": "staging"}},
+		},
+	}
+	w.commit(t, services...)
+	return w
+}
+
+// commit makes a revision with these services, each in both environments.
+func (w *world) commit(t *testing.T, services ...string) {
+	t.Helper()
+	declared, err := platform.Parse(platform.File, []byte(platformText))
+	if err != nil {
+		t.Fatal(err)
+	}
+	revision := "r1"
+	if w.view != nil {
+		revision = w.view.Revision + "+"
+	}
+	view := &catalog.View{Revision: revision, Platform: declared, Rendered: 2 * len(services)}
+	for _, name := range services {
+		service := catalog.Service{Name: name}
+		for _, environment := range []string{"production", "staging"} {
+			service.Overlays = append(service.Overlays, catalog.Overlay{
+				Environment: environment, Path: "services/" + name + "/overlays/" + environment,
+				Facts: catalog.Facts{Known: true, Namespace: name},
+			})
+		}
+		view.Services = append(view.Services, service)
+	}
+	w.view = view
+}
+
+func (w *world) Read(context.Context) (*catalog.View, error)       { return w.view, w.viewErr }
+func (w *world) Clusters(context.Context) ([]fleet.Cluster, error) { return w.clusters, nil }
+func (w *world) ApplicationSets() []live.ApplicationSet            { return []live.ApplicationSet{*w.set} }
+func (w *world) Taken(string) map[string]string                    { return nil }
+func (w *world) Projects() map[string]bool                         { return nil }
+func (w *world) Seen(string) ([]live.Application, bool)            { return w.apps, w.trusted }
+func (w *world) EndAcknowledgement(context.Context, *live.ApplicationSet) error {
+	w.ended++
+	return nil
+}
+
+func (w *world) ApplicationSet(_ context.Context, name string) (*live.ApplicationSet, error) {
+	if w.setErr != nil || name != w.set.Name {
+		return nil, w.setErr
+	}
+	return w.set, nil
+}
+
+func (w *world) Applications(context.Context, string) ([]live.Application, error) {
+	w.lists.Add(1)
+	if w.listing != nil {
+		<-w.listing
+	}
+	return w.apps, nil
+}
+
+// said is what people were told.
+type said struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (s *said) tell(_ *live.ApplicationSet, r guard.Report) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lines = append(s.lines, fmt.Sprintf("sets %d held %d released %d admitted %d waiting %d doubt %q refused %q",
+		r.Sets, len(r.Held), len(r.Released), len(r.Admitted), len(r.Waiting), r.Doubt, r.Refused))
+}
+
+func (w *world) guard(s *said) *guard.Guard {
+	return guard.New(guard.Options{
+		Repository: w, Fleet: w, Live: w, Policy: admission.DefaultPolicy(), Tell: s.tell, Doubts: []func() string{func() string { return w.doubt }},
+	})
+}
+
+var asked = generator.Request{ApplicationSet: "tidegate-services"}
+
+// answered are the names in an answer, and Argo CD makes Applications of them that are there for a day.
+func (w *world) answered(t *testing.T, g *guard.Guard) []string {
+	t.Helper()
+	answer, err := g.Answer(t.Context(), asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var body params.Answer
+	if err := json.Unmarshal(answer.Body, &body); err != nil {
+		t.Fatal(err)
+	}
+	var raw struct {
+		Output struct {
+			Parameters []struct{ Tidegate json.RawMessage }
+		}
+	}
+	if err := json.Unmarshal(answer.Body, &raw); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	w.apps = nil
+	for i, parameters := range body.Output.Parameters {
+		set := parameters.Tidegate
+		names = append(names, set.Name)
+		w.apps = append(w.apps, live.Application{
+			Name: set.Name, UID: "uid-" + set.Name, Parameters: string(raw.Output.Parameters[i].Tidegate), Labels: set.Labels, Project: set.Project,
+			DestinationServer: set.Cluster.Server, DestinationNamespace: set.Namespace, Path: set.Path, Created: time.Now().Add(-24 * time.Hour), Reconciled: true, Health: "Healthy",
+		})
+	}
+	slices.SortFunc(w.apps, func(a, b live.Application) int { return strings.Compare(a.Name, b.Name) })
+	if answer.Size() != len(names) {
+		t.Errorf("Size is %d of %d", answer.Size(), len(names))
+	}
+	return names
+}
+
+func TestAVanishedClusterHoldsItsApplicationsAndAllElseFlows(t *testing.T) {
+	w, s := newWorld(t, "api", "web"), &said{}
+	g := w.guard(s)
+	w.answered(t, g)
+	w.clusters = w.clusters[1:]
+	w.commit(t, "api", "web", "new")
+	want := []string{"api-staging", "web-staging", "new-staging", "api-production", "web-production"}
+	if diff := cmp.Diff(want, w.answered(t, g)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{
+		`sets 4 held 0 released 0 admitted 4 waiting 0 doubt "" refused ""`,
+		`sets 5 held 2 released 0 admitted 1 waiting 0 doubt "" refused ""`,
+	}, s.lines); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestNothingChangesWhileASourceIsInDoubt(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		doubt func(*world)
+	}{
+		{"the repository cannot be read", func(w *world) { w.viewErr = errors.New("unreachable") }},
+		{"a source says so", func(w *world) { w.doubt = "nothing heard for an hour" }},
+		{"no cluster is registered", func(w *world) { w.clusters = nil }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w, s := newWorld(t, "api", "web"), &said{}
+			g := w.guard(s)
+			before := w.answered(t, g)
+			w.commit(t, "new")
+			test.doubt(w)
+			after := w.answered(t, g)
+			slices.Sort(before)
+			slices.Sort(after)
+			if diff := cmp.Diff(before, after); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestWithoutAnythingLiveWhatDoesNotFitTogetherIsAnErrorAndNoShorterAnswer(t *testing.T) {
+	w := newWorld(t, "api")
+	w.clusters = w.clusters[1:]
+	_, err := w.guard(&said{}).Answer(t.Context(), asked)
+	var refusal *params.Refusal
+	if !errors.As(err, &refusal) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAnApplicationSetThatCannotBeReadGetsNoAnswer(t *testing.T) {
+	w := newWorld(t, "api")
+	w.setErr = errors.New("forbidden")
+	if answer, err := w.guard(&said{}).Answer(t.Context(), asked); err == nil {
+		t.Errorf("%d sets", answer.Size())
+	}
+}
+
+func TestAQuietWorldIsAnsweredWithoutListingAndWithTheSameBytes(t *testing.T) {
+	w, s := newWorld(t, "api", "web"), &said{}
+	g := w.guard(s)
+	w.answered(t, g)
+	first, err := g.Answer(t.Context(), asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := w.lists.Load()
+	again, err := g.Answer(t.Context(), asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if &first.Body[0] != &again.Body[0] {
+		t.Error("the answer was worked out again")
+	}
+	if w.lists.Load() != listed {
+		t.Error("Applications were listed although nothing changes")
+	}
+	w.trusted = false
+	if _, err := g.Answer(t.Context(), asked); err != nil {
+		t.Fatal(err)
+	}
+	if w.lists.Load() != listed+1 {
+		t.Error("an informer that cannot be trusted was")
+	}
+	if len(s.lines) != 1 {
+		t.Errorf("told of nothing new: %q", s.lines)
+	}
+}
+
+func TestNothingIsHeldOrLetGoByWhatAnInformerHasSeen(t *testing.T) {
+	w, s := newWorld(t, "api", "web"), &said{}
+	g := w.guard(s)
+	w.answered(t, g)
+	listed := w.lists.Load()
+	w.commit(t, "api")
+	w.answered(t, g)
+	if w.lists.Load() != listed+1 {
+		t.Error("decided without a list")
+	}
+}
+
+func TestAnAcknowledgementThatIsSpentIsTakenAway(t *testing.T) {
+	w := newWorld(t, "api")
+	g := w.guard(&said{})
+	w.answered(t, g)
+	w.set.Annotations[admission.AcknowledgeAnnotation] = "0123"
+	w.answered(t, g)
+	if w.ended != 1 {
+		t.Errorf("%d times", w.ended)
+	}
+}
+
+func TestThoseWhoAskAtTheSameTimeShareTheWork(t *testing.T) {
+	w := newWorld(t, "api")
+	w.trusted, w.listing = false, make(chan struct{})
+	g := w.guard(&said{})
+	var all sync.WaitGroup
+	started := make(chan struct{}, 200)
+	for range 200 {
+		all.Go(func() {
+			started <- struct{}{}
+			if _, err := g.Answer(t.Context(), asked); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range 200 {
+		<-started
+	}
+	close(w.listing)
+	all.Wait()
+	if lists := w.lists.Load(); lists > 50 {
+		t.Errorf("%d lists for 200 who ask", lists)
+	}
+}
+
+func TestWhySaysWhatBecomesOfAnApplication(t *testing.T) {
+	w := newWorld(t, "api", "web")
+	g := w.guard(&said{})
+	w.answered(t, g)
+	w.commit(t, "api", "new")
+	for _, test := range []struct {
+		name  string
+		state guard.State
+		why   string
+	}{
+		{"api-staging", guard.Stays, "services/api/overlays/staging is in the repository at revision r1+"},
+		{"web-staging", guard.Goes, "services/web/overlays/staging is gone at revision r1+"},
+		{"new-staging", guard.Comes, "the environment staging selects the cluster staging by tier=staging"},
+		{"web-production", guard.Held, "the environment production is protected"},
+		{"other-staging", guard.Absent, "nothing in the repository would be called so"},
+	} {
+		explanation, err := g.Why(t.Context(), "argocd", test.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(explanation.Why, "\n"); explanation.State != test.state || !strings.Contains(text, test.why) {
+			t.Errorf("%s: %s\n%s", test.name, explanation.State, text)
+		}
+	}
+}
