@@ -34,6 +34,9 @@ type Options[T runtime.Object, K Kept] struct {
 	Watch func(context.Context, metav1.ListOptions) (watch.Interface, error)
 	// Keep picks what is kept. It must not keep references into the object.
 	Keep func(T) K
+	// Seen and Gone are told of every object as it arrives, whole, and of its end, one after the other. Nil: nobody is.
+	Seen func(T)
+	Gone func(namespace, name string)
 	// Same tells whether a newer object says nothing new, so that nobody has to be told. Nil: every version is new.
 	Same func(before, after K) bool
 	// Index is a key by which Indexed finds what is kept; nil for none.
@@ -165,6 +168,14 @@ func (i *Informer[T, K]) process(deltas any, _ bool) error {
 		if delta.Type == cache.Deleted {
 			if err := i.store.Delete(delta.Object); err != nil {
 				return err
+			}
+			// What a watch said was told when it arrived.
+			if vanished, missed := delta.Object.(cache.DeletedFinalStateUnknown); missed && i.options.Gone != nil {
+				name, err := cache.ParseObjectName(vanished.Key)
+				if err != nil {
+					return err
+				}
+				i.options.Gone(name.Namespace, name.Name)
 			}
 			i.notify()
 			continue

@@ -55,10 +55,22 @@ func (s *source[T, K]) keep(list runtime.Object) (*internalversion.List, error) 
 		ResourceVersion: about.GetResourceVersion(), Continue: about.GetContinue(), RemainingItemCount: about.GetRemainingItemCount(),
 	}}
 	err = meta.EachListItem(list, func(object runtime.Object) error {
-		page.Items = append(page.Items, s.options.Keep(object.(T)))
+		page.Items = append(page.Items, s.take(object.(T), watch.Added))
 		return nil
 	})
 	return page, err
+}
+
+// take picks what is kept of an object that has arrived.
+func (s *source[T, K]) take(object T, event watch.EventType) K {
+	kept := s.options.Keep(object)
+	switch {
+	case event == watch.Deleted && s.options.Gone != nil:
+		s.options.Gone(kept.GetNamespace(), kept.GetName())
+	case event != watch.Deleted && s.options.Seen != nil:
+		s.options.Seen(object)
+	}
+	return kept
 }
 
 // Watch asks for one that ends well within the limit, for nothing need happen and bookmarks need not come: the next one
@@ -140,7 +152,7 @@ func (w *watched[T, K]) pass() {
 func (w *watched[T, K]) send(event watch.Event) bool {
 	w.note(event)
 	if object, ok := event.Object.(T); ok && event.Type != watch.Bookmark && event.Type != watch.Error {
-		event.Object = w.source.options.Keep(object)
+		event.Object = w.source.take(object, event.Type)
 	}
 	select {
 	case w.results <- event:
