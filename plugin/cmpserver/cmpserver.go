@@ -77,7 +77,7 @@ func New(options Options) *Server {
 	}
 	inProcess := &generate.Limited{
 		Next: generate.Cached{Store: kept, Next: generate.Runner{
-			Renderer: render.New(), From: generate.FromRender,
+			Renderer: render.NewInProcess(), From: generate.FromRender,
 			Limits: generate.Limits{Documents: maxDocuments, Schema: true},
 		}},
 		Queue: queue, Hold: options.Hold,

@@ -155,6 +155,26 @@ func TestARenderThatTakesTooLongIsAnErrorThatSaysSo(t *testing.T) {
 	}
 }
 
+func TestARenderThatTakesAllMemoryThereIsIsStoppedAndNamesTheCause(t *testing.T) {
+	budget := cmpserver.Divide(0)
+	budget.Child = 200 << 20
+	client := serve(t, cmpserver.Options{Budget: budget})
+	var replacements strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&replacements, "- source: {kind: ConfigMap, name: settings, fieldPath: data}\n"+
+			"  targets: [{select: {kind: ConfigMap}, fieldPaths: [data.k%d], options: {create: true}}]\n", i)
+	}
+	greedy := pack(t, with(service, "app/kustomization.yaml", "resources: [settings.yaml]\nreplacements:\n"+replacements.String()))
+	_, err := generate(t.Context(), client, ask("app", greedy, region))
+	const want = "app: rendering was stopped, it needed more than 200 MiB of memory; app/kustomization.yaml: replacements write to data."
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v", err)
+	}
+	if manifests, err := generate(t.Context(), client, ask("app", pack(t, service), region)); err != nil || len(manifests) != 1 {
+		t.Errorf("another client got %q, %v", manifests, err)
+	}
+}
+
 func TestTwoHundredClientsAtOnceEachGetTheirOwn(t *testing.T) {
 	client := serve(t, cmpserver.Options{})
 	var group sync.WaitGroup

@@ -40,6 +40,8 @@ type Limits struct {
 	Changes int
 	// Copies is how often a JSON patch may copy; each can double an object.
 	Copies int
+	// Growth is how many bytes the changes may add, as far as that is known beforehand.
+	Growth int64
 }
 
 // DefaultLimits are far above what public repositories need. What stays in this process then takes some 300 MiB at the worst.
@@ -47,6 +49,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		FileBytes: 16 << 20, TotalBytes: 64 << 20, Builds: 1000, Nodes: 100_000, Depth: 250, Documents: 20_000, Output: 64 << 20,
 		AllNodes: 400_000, Siblings: 5000, Lookups: 20_000, Bytes: 16 << 20, Objects: 2000, Changes: 200_000, Copies: 8,
+		Growth: 128 << 20,
 	}
 }
 
@@ -66,6 +69,7 @@ func (l Limits) orDefaults() Limits {
 	l.Objects = cmp.Or(l.Objects, d.Objects)
 	l.Changes = cmp.Or(l.Changes, d.Changes)
 	l.Copies = cmp.Or(l.Copies, d.Copies)
+	l.Growth = cmp.Or(l.Growth, d.Growth)
 	return l
 }
 
@@ -87,6 +91,7 @@ type budget struct {
 	objects int
 	changes int
 	copies  int
+	growth  growth
 }
 
 func (b *budget) lookup() error {
@@ -141,6 +146,7 @@ func (b *budget) content(name string, content []byte) error {
 func (b *budget) breadth(name string, content []byte) error {
 	nodes, siblings := breadthBound(content)
 	b.nodes += nodes
+	b.growth.read(content, nodes)
 	switch {
 	case b.isolate:
 		return nil
@@ -173,6 +179,8 @@ func (b *budget) use(name string, objects, changes, copies int) error {
 		return &unboundedError{fmt.Sprintf("with %s it changes %d objects in %d ways", name, b.objects, b.changes)}
 	case b.copies > l.Copies:
 		return &unboundedError{fmt.Sprintf("with %s its JSON patches copy more than %d times", name, l.Copies)}
+	case b.growth.bound(b.objects, b.copies) > float64(l.Growth):
+		return &unboundedError{fmt.Sprintf("with %s its changes may add more than %d bytes", name, l.Growth)}
 	}
 	return nil
 }

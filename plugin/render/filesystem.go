@@ -197,6 +197,8 @@ func (f *fileSystem) readTree(name string) ([]byte, error) {
 		}
 		f.seen[name] = objectBound(content, f.budget.limits.Objects)
 		f.reads = append(f.reads, name)
+	} else {
+		f.budget.growth.read(content, len(content)/2)
 	}
 	if err := f.budget.use(name, f.seen[name], 0, 0); err != nil {
 		return nil, f.keep(err)
@@ -239,6 +241,9 @@ func (f *fileSystem) scan(file, dir string, content []byte) error {
 		return nil
 	}
 	if err := f.refuse(k); err != nil {
+		return err
+	}
+	if err := f.measureGrowth(k); err != nil {
 		return err
 	}
 	if err := f.measure(k); err != nil {

@@ -54,14 +54,26 @@ type escalating struct{ first, then Renderer }
 
 func (e escalating) Render(ctx context.Context, request Request) (*Result, error) {
 	result, err := e.first.Render(ctx, request)
-	var unbounded *unboundedError
-	if !errors.As(err, &unbounded) {
+	if !IsUnbounded(err) {
 		return result, err
 	}
-	result, err = e.then.Render(ctx, request)
+	result, inChild := e.then.Render(ctx, request)
+	return result, Because(inChild, err)
+}
+
+// IsUnbounded says that an error of InProcess is none of the kustomization: this process must not render it, and a Child
+// can.
+func IsUnbounded(err error) bool {
+	var unbounded *unboundedError
+	return errors.As(err, &unbounded)
+}
+
+// Because adds to the error of a Child that was stopped why the render was not known to stay within bounds.
+func Because(err, unbounded error) error {
 	var stopped *stoppedError
-	if errors.As(err, &stopped) {
-		stopped.reason = unbounded.reason
+	var why *unboundedError
+	if errors.As(err, &stopped) && errors.As(unbounded, &why) {
+		stopped.reason = why.reason
 	}
-	return result, err
+	return err
 }

@@ -107,6 +107,8 @@ func (r Runner) Generate(ctx context.Context, request Request) (result Result, e
 	switch {
 	case guard.err != nil:
 		return Result{}, guard.err // whatever became of it on its way through kustomize
+	case render.IsUnbounded(err):
+		return Result{}, fmt.Errorf("%w: %w", ErrTooMuch, err)
 	case err != nil:
 		return Result{}, err
 	}

@@ -368,6 +368,8 @@ func TestWhatIsTooMuchForThisProcessIsRenderedInAnother(t *testing.T) {
 		{"many objects", map[string]string{"kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": many.String()}, generate.FromChild},
 		{"a schema of its own", map[string]string{"kustomization.yaml": "resources: [a.yaml]\nopenapi: {version: v1.21.2}\n", "a.yaml": object}, generate.FromChild},
 		{"a schema in another spelling", map[string]string{"kustomization.yaml": "{resources: [a.yaml], \"OpenAPI\" : {version: v1.21.2}}\n", "a.yaml": object}, generate.FromChild},
+		{"what may grow", map[string]string{"kustomization.yaml": "resources: [a.yaml]\ntransformers: [t]\n", "a.yaml": object,
+			"t/kustomization.yaml": "resources: [t.yaml]\n", "t/t.yaml": "apiVersion: builtin\nkind: PrefixTransformer\nmetadata: {name: x}\nprefix: x-\nfieldSpecs: [{path: metadata/name}]\n"}, generate.FromChild},
 		{"the word alone", map[string]string{"kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": object + "data: {openAPIV3Schema: x}\n"}, generate.FromRender},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync/atomic"
 	"time"
+
+	"github.com/tidegate/tidegate/plugin/render"
 )
 
 // Limited lets only as many requests through at once as its queue has places.
@@ -57,11 +59,14 @@ type Escalating struct {
 
 // Generate tries this process first.
 func (e Escalating) Generate(ctx context.Context, request Request) (Result, error) {
+	var tooMuch error
 	if _, overdue := e.InProcess.Running(); overdue < e.MaxOverdue {
 		result, err := e.InProcess.Generate(ctx, request)
 		if !errors.Is(err, ErrTooMuch) {
 			return result, err
 		}
+		tooMuch = err
 	}
-	return e.InChild.Generate(ctx, request)
+	result, err := e.InChild.Generate(ctx, request)
+	return result, render.Because(err, tooMuch)
 }
