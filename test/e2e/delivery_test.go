@@ -108,3 +108,15 @@ func (s *suite) namespace(cluster *controlplane.Cluster, name string) {
 	s.Helper()
 	s.must(client.IgnoreAlreadyExists(cluster.Create(s.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})))
 }
+
+// object is an object with nothing in it yet.
+func (s *suite) object(apiVersion, kind, namespace, name string) *unstructured.Unstructured {
+	object := &unstructured.Unstructured{}
+	object.SetAPIVersion(apiVersion)
+	object.SetKind(kind)
+	object.SetNamespace(namespace)
+	object.SetName(name)
+	return object
+}
+
+func keyOf(object client.Object) client.ObjectKey { return client.ObjectKeyFromObject(object) }

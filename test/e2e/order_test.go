@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -20,25 +19,18 @@ import (
 
 // A user loses the order if this fails: the plan that Tidegate shows is what Argo CD does on a real cluster, and nothing of
 // a wave is applied before what the plan waits for is healthy. Without waves the same files are applied in another order.
-func TestOrder(t *testing.T) {
-	s := start(t, controlplane.Options{})
-	s.must(s.Staging.InstallCRDs(t.Context()))
-	for name, parameters := range map[string]map[string]string{"order-planned": nil, "order-unplanned": {"waves": "off"}} {
-		s.must(s.Repository.Write("order/"+name+"/kustomization.yaml", "namespace: "+name+"\nresources: [../../services/payments-api/overlays/production]\n"))
-		s.push("Deliver " + name)
-		t.Run(name, func(t *testing.T) {
-			s := &suite{T: t, Stack: s.Stack}
-			orderly := s.orderOf(name, parameters)
-			wrong := strings.Join(orderly, "\n")
-			if parameters == nil && wrong != "" {
-				t.Errorf("not as planned:\n%s", wrong)
-			}
-			for _, expected := range []string{"Deployment.apps before ExternalSecret", "HorizontalPodAutoscaler.autoscaling before Deployment.apps"} {
-				if parameters != nil && !strings.Contains(wrong, expected) {
-					t.Errorf("without waves %s is expected, or this test would not notice if they had no effect; it saw:\n%s", expected, wrong)
-				}
-			}
-		})
+func order(s *suite) {
+	if wrong := s.orderOf("order-planned", nil); len(wrong) > 0 {
+		s.Errorf("not as planned:\n%s", strings.Join(wrong, "\n"))
+	}
+	wrong := s.orderOf("order-unplanned", map[string]string{"waves": "off"})
+	for _, expected := range []string{
+		"Deployment.apps before ExternalSecret.external-secrets.io was there", "Deployment.apps before its Secret was made",
+		"HorizontalPodAutoscaler.autoscaling before Deployment.apps was healthy",
+	} {
+		if !slices.Contains(wrong, expected) {
+			s.Errorf("without waves %s is expected, or this test would not notice if they had no effect; it saw:\n%s", expected, strings.Join(wrong, "\n"))
+		}
 	}
 }
 

@@ -1,0 +1,106 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/tidegate/tidegate/test/controlplane"
+)
+
+// A user loses a namespace to objects that nobody can delete any more if this fails: Argo CD deletes the waves backwards,
+// so an operator outlives its custom resources. Without waves it goes first, and what only it lets go stays for ever.
+func deletion(s *suite) {
+	planned := s.delivered("deletion-planned", nil)
+	unplanned := s.delivered("deletion-unplanned", map[string]string{"waves": "off"})
+
+	app := s.application("deletion-planned")
+	s.must(s.Staging.Delete(s.Context(), app))
+	s.untilGone("Application deletion-planned", app)
+	operator := s.first(planned, "the operator's deletion", isOperator, deleting)
+	for _, widget := range []string{"first", "second"} {
+		if gone := s.first(planned, "the end of Widget "+widget, named("Widget", widget), gone); gone.At > operator.At {
+			s.Errorf("%s, after the operator was deleted (%s)", gone, operator)
+		}
+	}
+	claim := s.first(planned, "the end of the claim", named("PersistentVolumeClaim", "data"), gone)
+	pods, err := planned.Changes(func(c controlplane.Change) bool { return c.Object.GetLabels()["app"] == "store" && gone(c) })
+	s.must(err)
+	if len(pods) == 0 || pods[len(pods)-1].At > claim.At {
+		s.Errorf("%s, before its pods: %v", claim, pods)
+	}
+
+	// Here nothing ever removes the finalizers again, and the Application waits for them.
+	s.must(s.Staging.Delete(s.Context(), s.application("deletion-unplanned")))
+	operator = s.first(unplanned, "the end of the operator", isOperator, gone)
+	if widgets, err := unplanned.Changes(func(c controlplane.Change) bool { return c.Object.GetKind() == "Widget" && gone(c) }); err != nil || len(widgets) == 2 {
+		s.Errorf("without waves the operator shall go before its custom resources, or this test would not notice if waves had no effect: %s, %v, %v",
+			operator, widgets, err)
+	}
+}
+
+// delivered delivers the operator, its custom resources and the claim, and records what becomes of it.
+func (s *suite) delivered(name string, parameters map[string]string) *controlplane.History {
+	s.must(s.Deliver(s.Context(), controlplane.Delivery{
+		Name: name, Path: "deletion", Namespace: name, Parameters: parameters, Substitutions: map[string]string{"SET": name},
+		Finalizers: []string{v1alpha1.ResourcesFinalizerName},
+		Policy:     &v1alpha1.SyncPolicy{SyncOptions: v1alpha1.SyncOptions{"CreateNamespace=true"}, Retry: &v1alpha1.RetryStrategy{Limit: 5}},
+	}))
+	s.must(s.Sync(s.Context(), name))
+	s.untilApplication(name, "has been synced", controlplane.Synced)
+	history, err := s.Staging.Record(s.Context(), name,
+		schema.GroupVersionKind{Group: name + ".example.com", Version: "v1", Kind: "Widget"},
+		schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"},
+		schema.GroupVersionKind{Version: "v1", Kind: "PersistentVolumeClaim"}, schema.GroupVersionKind{Version: "v1", Kind: "Pod"})
+	s.must(err)
+	s.until("the operator of "+name+" has taken over its custom resources", func(ctx context.Context) error {
+		for _, widget := range []string{"first", "second"} {
+			object := s.object(name+".example.com/v1", "Widget", name, widget)
+			if err := s.Staging.Get(ctx, keyOf(object), object); err != nil {
+				return err
+			}
+			if len(object.GetFinalizers()) == 0 {
+				return fmt.Errorf("Widget %s has no finalizer", widget)
+			}
+		}
+		return nil
+	})
+	return history
+}
+
+// first waits for the first change for which all hold.
+func (s *suite) first(history *controlplane.History, what string, holds ...func(controlplane.Change) bool) controlplane.Change {
+	s.Helper()
+	var found controlplane.Change
+	s.until(what, func(context.Context) (err error) {
+		found, err = history.First(what, func(c controlplane.Change) bool {
+			for _, each := range holds {
+				if !each(c) {
+					return false
+				}
+			}
+			return true
+		})
+		return err
+	})
+	return found
+}
+
+func named(kind, name string) func(controlplane.Change) bool {
+	return func(c controlplane.Change) bool { return c.Object.GetKind() == kind && c.Object.GetName() == name }
+}
+
+var isOperator = named("Deployment", "operator")
+
+// deleting is a change of an object that somebody has deleted.
+func deleting(c controlplane.Change) bool {
+	return c.Type == watch.Deleted || c.Object.GetDeletionTimestamp() != nil
+}
+
+// gone is the end of an object.
+func gone(c controlplane.Change) bool { return c.Type == watch.Deleted }

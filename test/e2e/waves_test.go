@@ -1,0 +1,23 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"testing"
+
+	"github.com/tidegate/tidegate/test/controlplane"
+)
+
+// What waves do on a real cluster. The scenarios run at the same time, on one control plane, in namespaces of their own.
+func TestWaves(t *testing.T) {
+	s := start(t, controlplane.Options{})
+	s.must(s.Staging.InstallCRDs(t.Context()))
+	s.must(s.Repository.Copy("testdata/repository"))
+	s.push("What the scenarios deliver")
+	for name, scenario := range map[string]func(*suite){"Order": order, "Deletion": deletion, "StuckRollout": stuckRollout} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			scenario(&suite{T: t, Stack: s.Stack})
+		})
+	}
+}
