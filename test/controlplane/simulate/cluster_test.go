@@ -48,7 +48,6 @@ type cluster struct {
 	config     *rest.Config
 	dir        string
 	programs   servers.Programs
-	apiServer  process.Spec
 	processes  map[string]*process.Process
 	simulation *simulate.Simulation
 }

@@ -51,6 +51,7 @@ var operations = map[schema.GroupKind]operation{
 	{Group: certManagerGroup, Kind: "Certificate"}:            issueCertificate,
 	{Group: certManagerGroup, Kind: "Issuer"}:                 registerIssuer,
 	{Group: certManagerGroup, Kind: "ClusterIssuer"}:          registerIssuer,
+	{Group: kedaGroup, Kind: "ScaledObject"}:                  scaleByEvents,
 }
 
 // argoGroup is the one of Argo CD, whose controllers are real.
@@ -87,7 +88,8 @@ func addOperators(w *world) error {
 		return err
 	}
 	for _, watched := range []client.Object{
-		&apiextensionsv1.CustomResourceDefinition{}, &appsv1.Deployment{}, &corev1.Secret{}, &corev1.ServiceAccount{}, &networkingv1.Ingress{},
+		&apiextensionsv1.CustomResourceDefinition{}, &appsv1.Deployment{}, &appsv1.StatefulSet{}, &corev1.Secret{}, &corev1.ServiceAccount{},
+		&networkingv1.Ingress{},
 	} {
 		if err := o.watch(watched); err != nil {
 			return err

@@ -61,7 +61,7 @@ type Options struct {
 	// controller must not run beside it.
 	Autoscale bool
 
-	// Log is where errors go that are tried again. Its zero value drops them.
+	// Log is told what starts, and about errors that are tried again. Its zero value drops it.
 	Log logr.Logger
 }
 
@@ -184,6 +184,7 @@ func (w *world) start(ctx context.Context) (*Simulation, error) {
 	select {
 	case <-w.manager.Elected():
 	case <-s.done:
+		return nil, fmt.Errorf("simulate: %w", errors.Join(errors.New("ended before it began"), s.Stop()))
 	}
 	if !w.manager.GetCache().WaitForCacheSync(ctx) {
 		return nil, errors.Join(errors.New("simulate: the cluster's objects cannot be read"), s.Stop())

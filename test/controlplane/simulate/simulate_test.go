@@ -38,6 +38,7 @@ func TestSimulation(t *testing.T) {
 		{"an ExternalSecret waits for its store, and makes its Secret again", externalSecret},
 		{"a Certificate waits for its issuer", certificate},
 		{"a SealedSecret is sealed until its controller runs", sealedSecret},
+		{"a ScaledObject waits for its target and its credentials", scaledObject},
 		{"custom resources do not go without their controller", customResource},
 		{"a webhook answers when its pods are ready, and only then", webhook},
 		{"a certificate's bundle comes with the certificate", injection},
@@ -327,6 +328,38 @@ spec: {containers: [{name: one, image: "app:1", envFrom: [{secretRef: {name: sea
 	c.apply(fmt.Sprintf(operator, "sealed-secrets", "bitnami.com/SealedSecret", ""))
 	c.untilCondition("bitnami.com/v1alpha1", "SealedSecret", "sealed", "Synced", "True", "Unsealed")
 	c.untilPhase("needs-sealed", corev1.PodRunning)
+}
+
+func scaledObject(c *cluster) {
+	c.installCRDs(true, "keda.sh")
+	c.apply(`
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: {name: by-events}
+spec: {scaleTargetRef: {name: by-events}, triggers: [{type: kafka, authenticationRef: {name: broker}}]}`)
+	c.untilCondition("keda.sh/v1alpha1", "ScaledObject", "by-events", "Ready", "False", "ScaledObjectCheckFailed")
+	c.apply(fmt.Sprintf(operator, "by-events", "", ""))
+	c.untilMessage("by-events", `TriggerAuthentication "broker" not found`)
+	c.apply(`
+apiVersion: keda.sh/v1alpha1
+kind: TriggerAuthentication
+metadata: {name: broker}
+spec: {secretTargetRef: [{parameter: sasl, name: broker-credentials, key: key}]}`)
+	c.untilMessage("by-events", `secret "broker-credentials" not found`)
+	c.create(secret("broker-credentials"))
+	c.untilCondition("keda.sh/v1alpha1", "ScaledObject", "by-events", "Ready", "True", "ScaledObjectReady")
+}
+
+// untilMessage waits until a ScaledObject says what it misses.
+func (c *cluster) untilMessage(name, words string) {
+	c.Helper()
+	c.until(name+" says "+words, func(ctx context.Context) error {
+		obj, err := c.get(ctx, "keda.sh/v1alpha1", "ScaledObject", name)
+		if err == nil && !strings.Contains(fmt.Sprint(obj.Object["status"]), words) {
+			err = fmt.Errorf("its status is %v", obj.Object["status"])
+		}
+		return err
+	})
 }
 
 func customResource(c *cluster) {
