@@ -12,7 +12,6 @@ import (
 
 	"github.com/argoproj/argo-cd/v2/applicationset/controllers/template"
 	"github.com/argoproj/argo-cd/v2/applicationset/generators"
-	"github.com/argoproj/argo-cd/v2/applicationset/services/plugin"
 	"github.com/argoproj/argo-cd/v2/applicationset/utils"
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	log "github.com/sirupsen/logrus"
@@ -111,11 +110,7 @@ func (app *application) settle() {
 func rendered(d *admission.Decision) map[string]*v1alpha1.Application {
 	out := map[string]*v1alpha1.Application{}
 	for _, one := range received(d) {
-		text, err := json.Marshal(one[params.Key])
-		if err != nil {
-			panic(err)
-		}
-		app := generated(string(text))
+		app := generated(string(one[params.Key]))
 		if out[app.Name] != nil {
 			panic("two Applications are named " + app.Name)
 		}
@@ -124,19 +119,24 @@ func rendered(d *admission.Decision) map[string]*v1alpha1.Application {
 	return out
 }
 
-// received is what Argo CD's plugin client makes of an answer.
-func received(d *admission.Decision) []map[string]any {
-	var answer plugin.ServiceResponse
+// received is what Argo CD's plugin client makes of an answer, but for the values: generated decodes them as it does.
+func received(d *admission.Decision) []map[string]json.RawMessage {
+	var answer struct {
+		Output struct {
+			Parameters []map[string]json.RawMessage `json:"parameters"`
+		} `json:"output"`
+	}
 	if err := json.Unmarshal(d.AppendBody(nil), &answer); err != nil {
 		panic(err)
 	}
 	return answer.Output.Parameters
 }
 
+// namesOf are the names of the Applications that Argo CD makes of an answer, in its order.
 func namesOf(d *admission.Decision) []string {
 	var out []string
 	for _, one := range received(d) {
-		out = append(out, one[params.Key].(map[string]any)["name"].(string))
+		out = append(out, generated(string(one[params.Key])).Name)
 	}
 	return out
 }

@@ -46,11 +46,7 @@ func (s scene) view() *catalog.View {
 	if s.revision == "" {
 		s.revision = "r1"
 	}
-	read, err := platform.Parse(platform.File, []byte(s.platform))
-	if err != nil {
-		panic(err)
-	}
-	view := &catalog.View{Revision: s.revision, Platform: read}
+	view := &catalog.View{Revision: s.revision, Platform: parsed(s.platform)}
 	at := map[string]int{}
 	for _, overlay := range strings.Fields(s.overlays) {
 		service, environment, _ := strings.Cut(overlay, "/")
@@ -70,6 +66,20 @@ func (s scene) view() *catalog.View {
 		})
 	}
 	return view
+}
+
+// platforms are those that were parsed, by their text.
+var platforms = map[string]*platform.Platform{}
+
+func parsed(text string) *platform.Platform {
+	if platforms[text] == nil {
+		read, err := platform.Parse(platform.File, []byte(text))
+		if err != nil {
+			panic(err)
+		}
+		platforms[text] = read
+	}
+	return platforms[text]
 }
 
 func (s scene) fleet() []fleet.Cluster {
