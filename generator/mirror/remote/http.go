@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
@@ -25,9 +26,14 @@ type overHTTP struct {
 	refs   *packp.AdvRefs
 }
 
+// handshakeTime bounds what a server that says nothing can cost before the fetch's own limit.
+const handshakeTime = 10 * time.Second
+
 func openHTTP(at Endpoint, access *credentials.Access, limit int64) *overHTTP {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.Proxy, transport.TLSClientConfig = access.Proxy, access.TLS.Clone()
+	// The standard transport is shut in our programs, so that no render reaches out.
+	transport := &http.Transport{
+		Proxy: access.Proxy, TLSClientConfig: access.TLS.Clone(), ForceAttemptHTTP2: true, TLSHandshakeTimeout: handshakeTime,
+	}
 	return &overHTTP{base: at.String(), access: access, limit: limit, client: &http.Client{Transport: transport, CheckRedirect: sameServer}}
 }
 
