@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/tidegate/tidegate/plugin/manifest"
 	"github.com/tidegate/tidegate/plugin/wave"
 	"github.com/tidegate/tidegate/test/argocd/simcluster"
+	"github.com/tidegate/tidegate/test/sets"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -53,23 +53,9 @@ func addressGates(plan *wave.Plan) []manifest.ID {
 // waveAnnotation is Argo CD's.
 const waveAnnotation = "argocd.argoproj.io/sync-wave"
 
-// wavesByKind is how people number waves by hand: a wave for each kind, what is needed before what needs it.
-var wavesByKind = map[string]int{
-	"Namespace": -6, "CustomResourceDefinition": -5, "PriorityClass": -5,
-	"ServiceAccount": -4, "Role": -4, "ClusterRole": -4, "RoleBinding": -4, "ClusterRoleBinding": -4, "NetworkPolicy": -4,
-	"SecretStore": -3, "ClusterSecretStore": -3, "Issuer": -3, "ClusterIssuer": -3,
-	"ConfigMap": -2, "Secret": -2, "ExternalSecret": -2, "SealedSecret": -2, "Certificate": -2, "PersistentVolumeClaim": -2,
-	"ValidatingWebhookConfiguration": -1, "MutatingWebhookConfiguration": -1, "Service": -1, "AnalysisTemplate": -1, "TriggerAuthentication": -1,
-	"Ingress": 1, "PodDisruptionBudget": 1, "APIService": 1,
-	"HorizontalPodAutoscaler": 2, "ScaledObject": 2, "CronJob": 2,
-	"Widget": 3, "Gadget": 3,
-}
-
 func numberedByKind(objects []manifest.Object) []*unstructured.Unstructured {
 	out := copied(objects)
-	for _, object := range out {
-		object.SetAnnotation(waveAnnotation, strconv.Itoa(wavesByKind[object.Kind()]))
-	}
+	sets.NumberByKind(out)
 	return targets(out)
 }
 

@@ -7,23 +7,21 @@ package argocd
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/argoproj/gitops-engine/pkg/utils/kube"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/tidegate/tidegate/plugin/manifest"
 	"github.com/tidegate/tidegate/plugin/wave"
+	"github.com/tidegate/tidegate/test/sets"
 )
 
 // destination is the namespace of the Application in all these tests.
-const destination = "payments"
+const destination = sets.Namespace
 
-// namedSet is one file of testdata/sets.
+// namedSet is a set of manifests.
 type namedSet struct {
 	name    string
 	objects []manifest.Object
@@ -31,33 +29,25 @@ type namedSet struct {
 
 func knownSets(t *testing.T) []namedSet {
 	t.Helper()
-	files, err := filepath.Glob("testdata/sets/*.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no sets in testdata/sets: %v", err)
+	all, err := sets.All()
+	if err != nil || len(all) == 0 {
+		t.Fatalf("no sets: %v", err)
 	}
-	var sets []namedSet
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sets = append(sets, namedSet{name: strings.TrimSuffix(filepath.Base(file), ".yaml"), objects: parse(t, string(text))})
+	var out []namedSet
+	for _, set := range all {
+		out = append(out, namedSet{name: set.Name, objects: set.Objects})
 	}
-	return sets
+	return out
 }
 
 // parse reads a YAML stream the way Argo CD reads a plugin's answer.
 func parse(t testing.TB, stream string) []manifest.Object {
 	t.Helper()
-	objects, err := kube.SplitYAML([]byte(stream))
+	objects, err := sets.Parse([]byte(stream))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out []manifest.Object
-	for _, object := range objects {
-		out = append(out, object.Object)
-	}
-	return out
+	return objects
 }
 
 // targets are independent copies of the objects in the form Argo CD has them.
