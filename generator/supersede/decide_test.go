@@ -129,6 +129,8 @@ func TestOnlyWhatBlocksItsFixIsReleased(t *testing.T) {
 		{name: "no newer revision", edit: func(app *v1alpha1.Application) { app.Status.Sync.Revision = bad },
 			facts: &supersede.Facts{Newest: bad}, want: supersede.Wait},
 		{name: "an unrelated newer commit", facts: &supersede.Facts{Newest: repair}, want: supersede.Wait},
+		{name: "an unrelated newer commit that Argo CD has not seen", edit: func(app *v1alpha1.Application) { app.Status.Sync.Revision = bad },
+			facts: &supersede.Facts{Newest: repair}, want: supersede.Wait},
 		{name: "a newer revision that changes nothing live", edit: func(app *v1alpha1.Application) {
 			app.Status.Sync.Status = v1alpha1.SyncStatusCodeSynced
 		}, want: supersede.Leave},

@@ -294,6 +294,23 @@ func TestARollingSyncStartsItsOwnOperations(t *testing.T) {
 	})
 }
 
+// The controller's patch of the state has the RollingSync's own note, and so replaces the list that ours was in.
+func TestARollingSyncIsReleasedOnceEvenIfTheNoteIsLost(t *testing.T) {
+	app := blocked()
+	rolling(app)
+	run(t, app, nil, func(a *argocd) {
+		under := a.live().Status.OperationState
+		pass(30 * time.Second)
+		a.fails(under)
+		synctest.Wait()
+		a.terminates()
+		synctest.Wait()
+		if said := a.said(); len(said) != 1 || a.metric("supersede_total", "repeated") != 1 {
+			t.Errorf("told: %v", said)
+		}
+	})
+}
+
 func TestArgoCDIsAskedToSeeTheFix(t *testing.T) {
 	app := blocked()
 	app.Status.Sync.Revision = bad
@@ -339,7 +356,7 @@ func TestNothingIsDoneOnDoubt(t *testing.T) {
 }
 
 func TestAClosedSyncWindowHoldsBothHalves(t *testing.T) {
-	always := &v1alpha1.SyncWindow{Kind: "deny", Schedule: "* * * * *", Duration: "1h", Applications: []string{"payments-*"}}
+	always := &v1alpha1.SyncWindow{Kind: "deny", Schedule: "* * * * *", Duration: "1h", Applications: []string{"payments-*"}, ManualSync: true}
 	t.Run("the release", func(t *testing.T) {
 		run(t, blocked(), func(a *argocd) { a.windows = v1alpha1.SyncWindows{always} }, func(a *argocd) {
 			pass(time.Hour)
