@@ -22,7 +22,7 @@ func fat(i int) *corev1.Secret {
 			Namespace: "argocd", Name: fmt.Sprintf("cluster-%d", i), Labels: map[string]string{"tier": "production"},
 			Annotations: map[string]string{
 				corev1.LastAppliedConfigAnnotation: string(config),
-				"kapp.k14s.io/original":            string(config),
+				"objectset.rio.cattle.io/applied":  "H4sIAAAA",
 				"somebody.example.com/copy":        "config: " + string(config),
 				ValuesAnnotation:                   "REGION: eu-west-1",
 			},

@@ -193,7 +193,7 @@ func TestTheWrongNamespaceIsNoFleetOfOneCluster(t *testing.T) {
 func TestWhatWasNeverReadIsAnErrorWithItsReason(t *testing.T) {
 	client := fake.NewClientset(argocdCM(nil))
 	client.PrependReactor("list", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
-		return true, nil, apierrors.NewForbidden(corev1.Resource("secrets"), "", errors.New(`User "generator" cannot list resource "secrets"`))
+		return true, nil, apierrors.NewForbidden(corev1.Resource("secrets"), "", errors.New(`user "generator" cannot list resource "secrets"`))
 	})
 	watched := fleet.Watch(fleet.WatchOptions{Client: client, Namespace: "argocd"})
 	if _, err := watched.Clusters(t.Context()); err == nil || !strings.Contains(err.Error(), "have not been read yet") {

@@ -142,7 +142,7 @@ func after(d time.Duration) {
 	synctest.Wait()
 }
 
-var forbidden = apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "", errors.New(`User "generator" cannot watch resource "secrets"`))
+var forbidden = apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "", errors.New(`user "generator" cannot watch resource "secrets"`))
 
 func TestAQuietDayIsNoDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
