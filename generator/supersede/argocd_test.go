@@ -32,17 +32,18 @@ var applications = v1alpha1.SchemeGroupVersion.WithResource("applications")
 // is client-go's fake one, with the resource versions and conflicts it lacks; the controller does what Argo CD's does with
 // an operation, copied from controller/appcontroller.go. test/e2e shows the same on a real control plane.
 type argocd struct {
-	t         *testing.T
-	client    *fake.Clientset
-	releaser  *supersede.Releaser
-	events    *record.FakeRecorder
-	registry  *prometheus.Registry
+	t        *testing.T
+	client   *fake.Clientset
+	releaser *supersede.Releaser
+	events   *record.FakeRecorder
+	registry *prometheus.Registry
+	stop     context.CancelFunc
+	done     chan struct{}
+
+	mutex     sync.Mutex // of what follows
 	newest    string
 	differs   func(from, to string) (bool, error)
 	windows   v1alpha1.SyncWindows
-	stop      context.CancelFunc
-	done      chan struct{}
-	mutex     sync.Mutex
 	patches   []string // by the Releaser
 	beforeUse func()   // runs once, before the Releaser's next patch arrives
 }
@@ -89,16 +90,31 @@ func (a *argocd) resign() {
 	<-a.done
 }
 
-func (a *argocd) Newest(string, string) string { return a.newest }
+// set changes what the Releaser may be reading.
+func (a *argocd) set(change func()) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	change()
+}
+
+func (a *argocd) Newest(string, string) string {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	return a.newest
+}
 
 func (a *argocd) Differs(_ context.Context, from, to string, folders []string) (bool, error) {
 	if strings.Join(folders, " ") != "services/payments-api services/payments-api/overlays/staging" {
 		a.t.Errorf("asked for %v", folders)
 	}
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
 	return a.differs(from, to)
 }
 
 func (a *argocd) Windows(context.Context, string) (v1alpha1.SyncWindows, error) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
 	return a.windows, nil
 }
 
@@ -117,13 +133,14 @@ func (a *argocd) patch(action clienttesting.Action) (bool, runtime.Object, error
 	if asked.GetPatchType() != types.MergePatchType {
 		a.t.Errorf("a patch of type %s", asked.GetPatchType())
 	}
-	if before := a.beforeUse; before != nil {
-		a.beforeUse = nil
+	var before func()
+	a.set(func() {
+		before, a.beforeUse = a.beforeUse, nil
+		a.patches = append(a.patches, string(asked.GetPatch()))
+	})
+	if before != nil {
 		before()
 	}
-	a.mutex.Lock()
-	a.patches = append(a.patches, string(asked.GetPatch()))
-	a.mutex.Unlock()
 	app, err := a.apply(asked.GetPatch())
 	return true, app, err
 }

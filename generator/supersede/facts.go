@@ -48,7 +48,7 @@ func (r *Releaser) facts(ctx context.Context, app *v1alpha1.Application) (*Facts
 	}
 	windows, err := r.Projects.Windows(ctx, app.Spec.Project)
 	if err != nil {
-		return nil, fmt.Errorf("Application %s: its sync windows are not known: %w", app.QualifiedName(), err)
+		return nil, fmt.Errorf("the sync windows of Application %s are not known: %w", app.QualifiedName(), err)
 	}
 	facts.Window = closed(windows, app)
 	return facts, nil
@@ -60,7 +60,7 @@ func (r *Releaser) differs(ctx context.Context, app *v1alpha1.Application, from,
 	}
 	differs, err := r.Repository.Differs(ctx, from, to, Folders(app))
 	if err != nil {
-		return false, fmt.Errorf("Application %s: whether its files differ between %s and %s is not known: %w", app.QualifiedName(), from, to, err)
+		return false, fmt.Errorf("whether files of Application %s differ between %s and %s is not known: %w", app.QualifiedName(), from, to, err)
 	}
 	return differs, nil
 }

@@ -82,7 +82,7 @@ func TestAFixThatComesLateNeedsNoFurtherGrace(t *testing.T) {
 		if a.written() != 0 {
 			t.Fatalf("written without a newer revision: %v", a.patches)
 		}
-		a.newest = repair
+		a.set(func() { a.newest = repair })
 		a.status(map[string]any{"sync": map[string]any{"revision": repair}})
 		synctest.Wait()
 		if phase := a.live().Status.OperationState.Phase; phase != common.OperationTerminating {
@@ -187,11 +187,13 @@ func TestTheNextLeaderFinishesWhatTheLastOneBegan(t *testing.T) {
 func TestNothingIsWrittenToAnApplicationThatHasChangedSince(t *testing.T) {
 	t.Run("the rollout has ended", func(t *testing.T) {
 		run(t, blocked(), nil, func(a *argocd) {
-			a.beforeUse = func() {
-				state := a.live().Status.OperationState
-				state.Phase, state.Message = common.OperationSucceeded, "successfully synced (all tasks run)"
-				a.setOperationState(state)
-			}
+			a.set(func() {
+				a.beforeUse = func() {
+					state := a.live().Status.OperationState
+					state.Phase, state.Message = common.OperationSucceeded, "successfully synced (all tasks run)"
+					a.setOperationState(state)
+				}
+			})
 			pass(time.Hour)
 			if state := a.live().Status.OperationState; state.Phase != common.OperationSucceeded {
 				t.Errorf("a sync that succeeded was made %s", state.Phase)
@@ -205,9 +207,11 @@ func TestNothingIsWrittenToAnApplicationThatHasChangedSince(t *testing.T) {
 		run(t, blocked(), nil, func(a *argocd) {
 			pass(30 * time.Second)
 			theirs := map[string]any{"sync": map[string]any{"revision": later}, "initiatedBy": map[string]any{"automated": true}}
-			a.beforeUse = func() {
-				a.changes(map[string]any{"operation": theirs, "status": map[string]any{"operationState": nil}})
-			}
+			a.set(func() {
+				a.beforeUse = func() {
+					a.changes(map[string]any{"operation": theirs, "status": map[string]any{"operationState": nil}})
+				}
+			})
 			a.terminates()
 			pass(time.Hour)
 			if operation := a.live().Operation; operation == nil || operation.Sync.Revision != later {
@@ -258,7 +262,7 @@ func TestWhatAHumanStartedIsReportedOnceAndNotTouched(t *testing.T) {
 		if a.metric("supersede_waiting", "") != 1 {
 			t.Error("the gauge does not show it")
 		}
-		a.newest = later
+		a.set(func() { a.newest = later })
 		a.status(map[string]any{"sync": map[string]any{"revision": later}})
 		pass(time.Hour)
 		if said := a.said(); len(said) != 1 || !strings.Contains(said[0], later) {
@@ -346,7 +350,7 @@ func TestNothingIsDoneOnDoubt(t *testing.T) {
 		if a.metric("supersede_total", "failed") == 0 {
 			t.Error("the doubt is not counted")
 		}
-		a.differs = func(from, to string) (bool, error) { return from != to, nil }
+		a.set(func() { a.differs = func(from, to string) (bool, error) { return from != to, nil } })
 		a.releaser.Wake()
 		synctest.Wait()
 		if a.written() != 1 {
@@ -363,7 +367,7 @@ func TestAClosedSyncWindowHoldsBothHalves(t *testing.T) {
 			if a.written() != 0 {
 				t.Errorf("written: %v", a.patches)
 			}
-			a.windows = nil
+			a.set(func() { a.windows = nil })
 			pass(time.Minute)
 			if a.written() != 1 {
 				t.Errorf("not released when the window opened: %v", a.patches)
@@ -376,7 +380,7 @@ func TestAClosedSyncWindowHoldsBothHalves(t *testing.T) {
 			if a.written() != 0 {
 				t.Errorf("written: %v", a.patches)
 			}
-			a.windows = nil
+			a.set(func() { a.windows = nil })
 			pass(time.Minute)
 			if a.live().Operation == nil {
 				t.Errorf("not started when the window opened: %v", a.patches)

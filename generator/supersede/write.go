@@ -71,7 +71,7 @@ func (r *Releaser) refresh(ctx context.Context, app *v1alpha1.Application) error
 func (r *Releaser) patch(ctx context.Context, app *v1alpha1.Application, patch map[string]any) error {
 	body, err := json.Marshal(patch)
 	if err != nil {
-		return fmt.Errorf("Application %s: %w", app.QualifiedName(), err)
+		return fmt.Errorf("patch of Application %s: %w", app.QualifiedName(), err)
 	}
 	_, err = r.applications(app.Namespace).Patch(ctx, app.Name, types.MergePatchType, body, metav1.PatchOptions{})
 	return err
