@@ -362,42 +362,44 @@ func (c *cluster) untilMessage(name, words string) {
 	})
 }
 
-func customResource(c *cluster) {
-	c.apply(`
+const exampleKind = `
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
-metadata: {name: databases.example.com}
+metadata: {name: %[1]ss.example.com}
 spec:
   group: example.com
   scope: Namespaced
-  names: {kind: Database, listKind: DatabaseList, plural: databases, singular: database}
+  names: {kind: %[2]s, listKind: %[2]sList, plural: %[1]ss, singular: %[1]s}
   versions:
-  - {name: v1, served: true, storage: true, subresources: {status: {}}, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}`)
-	database := `
+  - {name: v1, served: true, storage: true, subresources: {status: {}}, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}
+---
 apiVersion: example.com/v1
-kind: Database
-metadata: {name: %s}
+kind: %[2]s
+metadata: {name: one}
 spec: {size: 1}`
-	c.apply(fmt.Sprintf(database, "orders"))
-	c.apply(fmt.Sprintf(operator, "databases", "example.com/*", "example.com/cleanup"))
-	c.untilCondition("example.com/v1", "Database", "orders", "Ready", "True", "Reconciled")
-	found, err := c.get(c.Context(), "example.com/v1", "Database", "orders")
+
+func customResource(c *cluster) {
+	for name, kind := range map[string]string{"database": "Database", "witness": "Witness"} {
+		c.apply(fmt.Sprintf(exampleKind, name, kind))
+		c.apply(fmt.Sprintf(operator, name, "example.com/"+kind, "example.com/cleanup"))
+		c.untilCondition("example.com/v1", kind, "one", "Ready", "True", "Reconciled")
+	}
+	found, err := c.get(c.Context(), "example.com/v1", "Database", "one")
 	must(c, err)
 	if len(found.GetFinalizers()) != 1 {
 		c.Errorf("finalizers are %v", found.GetFinalizers())
 	}
-	c.scale("databases", 0)
-	c.untilAvailable("databases", 0)
-	c.remove("example.com/v1", "Database", "orders")
-	// What its operator does not look at any more is still there after that which needs no operator has gone.
-	c.apply(fmt.Sprintf(database, "other"))
-	c.remove("example.com/v1", "Database", "other")
-	c.untilGone("example.com/v1", "Database", "other")
-	if _, err := c.get(c.Context(), "example.com/v1", "Database", "orders"); err != nil {
+	c.scale("database", 0)
+	c.untilAvailable("database", 0)
+	c.remove("example.com/v1", "Database", "one")
+	c.remove("example.com/v1", "Witness", "one")
+	// The other one was deleted later, and has a controller that takes as long.
+	c.untilGone("example.com/v1", "Witness", "one")
+	if _, err := c.get(c.Context(), "example.com/v1", "Database", "one"); err != nil {
 		c.Error("a custom resource went without its controller:", err)
 	}
-	c.scale("databases", 1)
-	c.untilGone("example.com/v1", "Database", "orders")
+	c.scale("database", 1)
+	c.untilGone("example.com/v1", "Database", "one")
 }
 
 const served = `
