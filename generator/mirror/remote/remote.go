@@ -85,8 +85,12 @@ func Open(ctx context.Context, at Endpoint, access *credentials.Access, limit in
 // Head returns the commit that a branch is at. HEAD, or no name, is the repository's own choice.
 func Head(ctx context.Context, session Session, branch string) (plumbing.Hash, error) {
 	refs, err := session.References(ctx)
-	if errors.Is(err, packp.ErrEmptyAdvRefs) || errors.Is(err, packp.ErrEmptyInput) {
+	if errors.Is(err, packp.ErrEmptyAdvRefs) {
 		return plumbing.ZeroHash, ErrEmpty
+	}
+	if errors.Is(err, packp.ErrEmptyInput) {
+		// That is no empty repository, but a connection that has ended.
+		return plumbing.ZeroHash, fmt.Errorf("the server says nothing about the repository: %w", err)
 	}
 	if err != nil {
 		return plumbing.ZeroHash, err
