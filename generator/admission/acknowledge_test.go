@@ -172,6 +172,7 @@ func TestAnEditedAnnotationCannotMoveAnApplicationToAnotherProject(t *testing.T)
 		{"a list", `"project":"team"`, `"project":["team"]`},
 		{"no path", `"path":"services/web/overlays/production"`, `"path":""`},
 		{"cut off", `"repoURL"`, `}`},
+		{"a quote left open", `{"annotations":`, `{"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			after := scene{overlays: "api/staging api/production web/staging", clusters: two}

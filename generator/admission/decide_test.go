@@ -1,6 +1,7 @@
 package admission_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -265,5 +266,17 @@ waiting b-production earlier-environment staging`},
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestTheBodyIsWhatArgoCDExpects(t *testing.T) {
+	here := scene{overlays: both, clusters: two}
+	world := here.world()
+	want, err := json.Marshal((&params.Result{Sets: world.Desired}).Answer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("x"+string(want), string(decide(t, world).AppendBody([]byte("x")))); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -43,7 +43,7 @@ func (w *World) stand(doubt string) (*Decision, error) {
 			d.Going = append(d.Going, app.Name)
 			continue
 		}
-		if _, err := recorded(app); err != nil {
+		if err := holdable(app); err != nil {
 			unreadable = append(unreadable, fmt.Sprintf("%s: %v", app.Name, err))
 			continue
 		}

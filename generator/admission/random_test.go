@@ -141,9 +141,9 @@ func TestNoSequenceOfAnswersRemovesWhatPolicyProtects(t *testing.T) {
 	}
 }
 
-// sequences are fewer with -short.
+// sequences are fewer with -short, and with the race detector, which makes them ten times slower.
 func sequences() int {
-	if testing.Short() {
+	if testing.Short() || raceDetector {
 		return 100
 	}
 	return 1000

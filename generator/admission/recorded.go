@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/tidegate/tidegate/generator/live"
@@ -37,6 +38,49 @@ func recorded(app *live.Application) (params.Set, error) {
 	return set, err
 }
 
+// holdable tells why an Application cannot be held. It is recorded without decoding, which costs more than all the rest where
+// every Application is held.
+func holdable(app *live.Application) error {
+	if plain(app) {
+		return nil
+	}
+	_, err := recorded(app)
+	return err
+}
+
+// plain tells that an annotation is what it should be, as far as a held Application depends on it: a value elsewhere that no
+// template can use makes Argo CD refuse the whole answer, and deletes nothing.
+func plain(app *live.Application) bool {
+	if !json.Valid([]byte(app.Parameters)) {
+		return false
+	}
+	found := 0
+	require := func(is bool) {
+		if is {
+			found++
+		}
+	}
+	err := plainKeys(app.Parameters, keys, func(key, value string) error {
+		switch key {
+		case "name":
+			require(value == `"`+app.Name+`"`)
+		case "project":
+			require(value == `"`+app.Project+`"`)
+		case "kind", "path":
+			require(len(value) > 2 && value[0] == '"')
+		case "cluster":
+			return plainKeys(value, clusterKeys, func(key, value string) error {
+				if key == "name" || key == "server" {
+					require(len(value) > 2 && value[0] == '"')
+				}
+				return nil
+			})
+		}
+		return nil
+	})
+	return err == nil && found == 6
+}
+
 // keys are those of a parameter set, and of the cluster in it.
 var keys, clusterKeys = keysOf[params.Set](), keysOf[params.Cluster]()
 
@@ -61,15 +105,15 @@ func unambiguous(text string) error {
 }
 
 func plainKeys(text string, known map[string]bool, each func(key, value string) error) error {
-	seen := make(map[string]bool, len(known))
+	seen := make([]string, 0, len(known))
 	return members(text, func(key, value string) error {
 		switch {
-		case strings.Contains(key, `\`) || seen[key] || !known[key] && differsInCase(key, known):
+		case strings.Contains(key, `\`) || slices.Contains(seen, key) || !known[key] && differsInCase(key, known):
 			return fmt.Errorf("annotation %s: the key %q is there twice or written in an unusual way", params.Annotation, key)
 		case known[key] && value == "null":
 			return fmt.Errorf("annotation %s: %s is null", params.Annotation, key)
 		}
-		seen[key] = true
+		seen = append(seen, key)
 		if each == nil {
 			return nil
 		}
