@@ -14,13 +14,11 @@ import (
 // text, and writing JSON, which is where its errors come from too. Ordinary nodes are converted directly; one with
 // anything else in it (aliases, tags, dates, keys that are no strings, text that is hard to quote) goes kustomize's way.
 func FromNode(node *yaml.Node) (Object, error) {
+	if object, ok := FromPlainNode(node); ok {
+		return object, nil
+	}
 	if node.Kind == yaml.DocumentNode && len(node.Content) == 1 {
 		node = node.Content[0]
-	}
-	if value, ok := convert(node, false); ok {
-		if object, ok := value.(map[string]any); ok {
-			return object, nil
-		}
 	}
 	text, err := yaml.NewRNode(node).MarshalJSON()
 	if err != nil {
@@ -34,6 +32,16 @@ func FromNode(node *yaml.Node) (Object, error) {
 	}
 	numbers(object)
 	return object, nil
+}
+
+// FromPlainNode returns the object of a node that FromNode converts directly, and false for any other.
+func FromPlainNode(node *yaml.Node) (Object, bool) {
+	if node.Kind == yaml.DocumentNode && len(node.Content) == 1 {
+		node = node.Content[0]
+	}
+	value, ok := convert(node, false)
+	object, isMap := value.(map[string]any)
+	return object, ok && isMap
 }
 
 // convert returns the value of a node, or false where that takes kustomize's way. Flow says that the node stands within

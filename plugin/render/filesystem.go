@@ -33,6 +33,7 @@ type fileSystem struct {
 	reads      []string         // kustomizations and files, in the order of their first reading
 	seen       map[string]int   // the number of objects in each file that was read
 	loadSchema func()
+	standIns   standIns
 	// err is the first error that must not be lost: kustomize tries something else after many errors.
 	err error
 }
@@ -58,6 +59,7 @@ func newFileSystem(ctx context.Context, request Request, isolated bool, loadSche
 		top:        request.Dir,
 		seen:       map[string]int{},
 		loadSchema: loadSchema,
+		standIns:   standIns{resources: map[string]bool{}, others: map[string]bool{}},
 	}
 	if resolved, _, err := f.resolver.resolve(f.top); err == nil {
 		f.top = resolved
@@ -169,7 +171,11 @@ func (f *fileSystem) ReadFile(name string) ([]byte, error) {
 	if name == f.asked.file {
 		return f.readKustomization(inTree, f.asked.dir, nil)
 	}
-	return f.readTree(inTree)
+	content, err := f.readTree(inTree)
+	if err != nil {
+		return nil, err
+	}
+	return f.standIns.shorten(inTree, content), nil
 }
 
 // readTree reads a file of the tree within the budget.
@@ -249,6 +255,12 @@ func (f *fileSystem) scan(file, dir string, content []byte) error {
 	if err := f.measure(k); err != nil {
 		return err
 	}
+	if !f.standIns.off && !f.standIns.learn(f, k) {
+		if len(f.standIns.schemas) > 0 {
+			return errSeesSchemas
+		}
+		f.standIns.off = true
+	}
 	for _, c := range f.components.learn(k, f.resolver.resolve) {
 		if _, read := f.seen[c.file]; !read {
 			continue
@@ -265,6 +277,9 @@ func (f *fileSystem) scan(file, dir string, content []byte) error {
 	}
 	return nil
 }
+
+// errSeesSchemas ends a build with stand-ins, of which a component turns out to change what they stand for.
+var errSeesSchemas = errors.New("a later kustomization may change schemas")
 
 // peek reads a file that kustomize is about to read, outside the budget.
 func (f *fileSystem) peek(dir, name string) ([]byte, error) {

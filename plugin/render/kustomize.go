@@ -71,6 +71,12 @@ func (p InProcess) Render(ctx context.Context, request Request) (*Result, error)
 	}
 	files := newFileSystem(ctx, request, p.isolated, p.loadSchema)
 	objects, err := build(files, request.Dir)
+	if (err != nil || files.err != nil) && len(files.standIns.schemas) > 0 && ctx.Err() == nil && !IsUnbounded(files.err) {
+		// Again, with all files as they are: so is what is said about them.
+		files = newFileSystem(ctx, request, p.isolated, p.loadSchema)
+		files.standIns.off = true
+		objects, err = build(files, request.Dir)
+	}
 	if files.err != nil {
 		return nil, files.err
 	}
@@ -102,6 +108,9 @@ func build(files *fileSystem, dir string) (objects []manifest.Object, err error)
 	}
 	if objects, err = convert(resources); err != nil {
 		return nil, err
+	}
+	if !files.standIns.restore(objects) {
+		return nil, errSeesSchemas
 	}
 	files.finish(objects)
 	return objects, nil
