@@ -2,12 +2,16 @@ package mirror
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/go-git/go-git/v5/plumbing/hash"
 )
 
-// FuzzPack stores whatever a server may send for a pack: it is refused, or every object of it can be listed.
+// FuzzPack stores whatever a server may send for a pack, with a checksum that fits: it is refused and leaves nothing, or it
+// is one that can be verified.
 func FuzzPack(f *testing.F) {
 	remote := newUpstream(f, config)
 	remote.git("gc", "--quiet")
@@ -19,16 +23,19 @@ func FuzzPack(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(pack)
+	f.Add(pack[:len(pack)-hash.Size])
 	f.Add(pack[:len(pack)/2])
+	f.Add([]byte("PACK\x00\x00\x00\x02\xff\xff\xff\xff"))
 	f.Add([]byte("PACK"))
 	f.Add([]byte{})
 	s := &store{dir: f.TempDir()}
+	if err := s.reset(); err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, content []byte) {
-		if err := s.reset(); err != nil {
-			t.Fatal(err)
-		}
-		err := s.addPack(bytes.NewReader(content), 1<<20)
+		digest := hash.New(hash.CryptoType)
+		digest.Write(content)
+		err := s.addPack(bytes.NewReader(digest.Sum(content)), 1<<20)
 		found, globErr := os.ReadDir(s.packs())
 		if globErr != nil {
 			t.Fatal(globErr)
@@ -39,7 +46,7 @@ func FuzzPack(f *testing.F) {
 			}
 			return
 		}
-		if err := s.verify(); err != nil {
+		if err := errors.Join(s.verify(), s.reset()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -3,6 +3,7 @@ package mirror
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -44,7 +45,7 @@ func (s *store) addPack(pack io.Reader, limit int64) (err error) {
 	if written > limit {
 		return remote.ErrTooLarge
 	}
-	if err := checkPack(file); err != nil {
+	if err := errors.Join(checkPack(file), checkCount(file, written)); err != nil {
 		return err
 	}
 	index, name, err := indexPack(file)
@@ -108,6 +109,19 @@ func checkPack(file *os.File) error {
 	}
 	if !bytes.Equal(digest.Sum(nil), want) {
 		return fmt.Errorf("%s does not have the checksum that it says", filepath.Base(file.Name()))
+	}
+	return nil
+}
+
+// checkCount refuses a pack that says it has more objects than it has room for: go-git would make room for them all.
+func checkCount(file *os.File, size int64) error {
+	const smallest = 9 // a byte that says what follows, and nothing, compressed
+	header := make([]byte, 12)
+	if _, err := file.ReadAt(header, 0); err != nil {
+		return fmt.Errorf("the pack is cut short: %w", err)
+	}
+	if count := int64(binary.BigEndian.Uint32(header[8:])); count*smallest > size {
+		return fmt.Errorf("the pack says that it has %d objects, in %d bytes", count, size)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -172,5 +171,3 @@ func cloneLinks(links map[string]any) []string {
 	}
 	return out
 }
-
-func (p *push) String() string { return fmt.Sprintf("%q, %q", p.urls, p.refs) }
