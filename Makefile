@@ -26,7 +26,7 @@ test: ## the whole test suite, with the race detector
 E2EFLAGS ?=
 .PHONY: e2e
 e2e: servers ## the suites on two real clusters with a real Argo CD, all on this machine, without containers
-	go test -race -tags e2e -count 1 -timeout 30m -parallel 2 $(E2EFLAGS) ./test/e2e/...
+	go test -race -tags e2e -count 1 -timeout 30m -parallel 2 $(E2EFLAGS) ./test/e2e/... ./test/controlplane/simulate/
 
 .PHONY: playground
 playground: servers ## the same clusters to try things out in, until Ctrl-C

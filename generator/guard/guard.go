@@ -43,7 +43,9 @@ type Options struct {
 	Policy admission.Policy
 	// Tell is told of each decision that says something new. Nil: nobody is.
 	Tell func(*live.ApplicationSet, Report)
-	Log  *slog.Logger
+	// Answered is told which ApplicationSet has been answered. Nil: nobody is.
+	Answered func(applicationSet string)
+	Log      *slog.Logger
 	// Now is the clock; nil is the machine's.
 	Now func() time.Time
 }
@@ -53,6 +55,7 @@ type Guard struct {
 	Options
 	demands demands
 	reports reports
+	served  served
 	memory  *memory
 	flight  singleflight.Group
 }
@@ -79,7 +82,12 @@ func (g *Guard) Answer(ctx context.Context, request generator.Request) (*generat
 		if r.Err != nil {
 			return nil, r.Err
 		}
-		return r.Val.(*generator.Answer), nil
+		answer := r.Val.(*generator.Answer)
+		g.served.note(request.ApplicationSet, answer, g.Live.ApplicationSets())
+		if g.Answered != nil {
+			g.Answered(request.ApplicationSet)
+		}
+		return answer, nil
 	}
 }
 

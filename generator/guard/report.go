@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/tidegate/tidegate/generator/admission"
 	"github.com/tidegate/tidegate/generator/live"
@@ -28,6 +29,8 @@ type Report struct {
 	// Digest acknowledges what is held.
 	Digest          string
 	Acknowledgement admission.Acknowledgement
+	// Next is when time alone may change the answer; zero for never.
+	Next time.Time
 	// Revision is that of the repository.
 	Revision string
 }
@@ -39,7 +42,7 @@ func (c *considered) report() Report {
 	d := c.decision
 	return Report{
 		Doubt: d.Doubt, Sets: len(d.Parameters), Held: d.Held, Released: d.Released, Admitted: d.Admitted, Waiting: d.Waiting,
-		Digest: d.Digest, Acknowledgement: d.Acknowledgement, Revision: c.demand.ground.Revision,
+		Digest: d.Digest, Acknowledgement: d.Acknowledgement, Next: d.Next, Revision: c.demand.ground.Revision,
 	}
 }
 

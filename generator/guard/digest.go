@@ -1,0 +1,84 @@
+package guard
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tidegate/tidegate/generator"
+	"github.com/tidegate/tidegate/generator/live"
+)
+
+// served are digests of the answers that this process has given, by ApplicationSet. They tell answers apart, and mean
+// nothing to another process.
+type served struct {
+	mu     sync.Mutex
+	byName map[string]string
+}
+
+var seed = maphash.MakeSeed()
+
+func digest(body []byte) string { return fmt.Sprintf("%016x", maphash.Bytes(seed, body)) }
+
+// note remembers an answer. ApplicationSets that do not exist are not asked for.
+func (s *served) note(name string, answer *generator.Answer, there []live.ApplicationSet) {
+	if !slices.ContainsFunc(there, func(set live.ApplicationSet) bool { return set.Name == name }) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byName == nil {
+		s.byName = map[string]string{}
+	}
+	s.byName[name] = digest(answer.Body)
+}
+
+// Served is the digest of what was answered last; empty for never.
+func (g *Guard) Served(applicationSet string) string {
+	g.served.mu.Lock()
+	defer g.served.mu.Unlock()
+	return g.served.byName[applicationSet]
+}
+
+// Wanted is the digest of what an ApplicationSet would be answered now, and tells nobody. An error means that there would
+// be no answer.
+func (g *Guard) Wanted(ctx context.Context, applicationSet string) (string, error) {
+	sets := g.Live.ApplicationSets()
+	at := slices.IndexFunc(sets, func(set live.ApplicationSet) bool { return set.Name == applicationSet })
+	if at < 0 {
+		return "", fmt.Errorf("there is no ApplicationSet %s", applicationSet)
+	}
+	c := &considered{set: &sets[at]}
+	request, err := Request(sets[at])
+	if err != nil {
+		return "", err
+	}
+	seen, trusted := g.Live.Seen(c.set.UID)
+	if c.live = seen; !trusted {
+		if err := g.list(ctx, c); err != nil {
+			return "", err
+		}
+	}
+	if err := g.decide(ctx, c, request); err != nil {
+		return "", err
+	}
+	if c.refusal != nil {
+		return "", c.refusal
+	}
+	return digest(c.decision.AppendBody(nil)), nil
+}
+
+// Due are the ApplicationSets whose answer may be another one only because time has passed: new Applications that have not
+// settled hold up others no longer.
+func (g *Guard) Due(now time.Time) []string {
+	var out []string
+	for name, report := range g.Reports() {
+		if !report.Next.IsZero() && !now.Before(report.Next) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
