@@ -19,10 +19,12 @@ import (
 	"time"
 
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	"github.com/go-logr/logr"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/klog/v2"
 
 	"github.com/tidegate/tidegate/test/controlplane/process"
 	"github.com/tidegate/tidegate/test/controlplane/servers"
@@ -32,6 +34,8 @@ import (
 var Scheme = runtime.NewScheme()
 
 func init() {
+	// What client-go says while servers come and go tells a person nothing.
+	klog.SetLogger(logr.Discard())
 	utilruntime.Must(clientgoscheme.AddToScheme(Scheme))
 	utilruntime.Must(apiextensionsv1.AddToScheme(Scheme))
 	utilruntime.Must(v1alpha1.AddToScheme(Scheme))
