@@ -143,6 +143,32 @@ func TestALeaderThatCannotRenewStopsBeforeAnotherBegins(t *testing.T) {
 	})
 }
 
+func TestALeaderThatFindsTheLeaseAgainEndsItsOldWorkFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &replicas{t: t, client: fake.NewClientset(), slow: time.Minute}
+		_, stop := r.start("first")
+		var mu sync.Mutex
+		refused := true
+		r.client.PrependReactor("update", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return refused, nil, errors.New("no route to host")
+		})
+		time.Sleep(12 * time.Second)
+		mu.Lock()
+		refused = false
+		mu.Unlock()
+		time.Sleep(5 * time.Minute)
+		if got := r.who(); got != "first" {
+			t.Errorf("%q works", got)
+		}
+		stop()
+		if r.most != 1 {
+			t.Errorf("%d worked at once", r.most)
+		}
+	})
+}
+
 func TestAReplicaThatIsNotElectedStopsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &replicas{t: t, client: fake.NewClientset()}

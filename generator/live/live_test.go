@@ -130,7 +130,9 @@ func TestWhatIsDecidedByIsKeptHoweverItWasRead(t *testing.T) {
 	ended.Status.OperationState.Phase = common.OperationSucceeded
 	orphan := app("orphan", "services")
 	orphan.OwnerReferences[0].Controller = nil
-	client := fake.NewSimpleClientset(set("services", ours), app("web", "services"), manual, asked, ended, orphan, app("foreign", "others"))
+	parent := app("of-an-application", "parent")
+	parent.OwnerReferences[0].Kind = "Application"
+	client := fake.NewSimpleClientset(set("services", ours), parent, app("web", "services"), manual, asked, ended, orphan, app("foreign", "others"))
 	l := running(t, client, live.Options{})
 
 	wantManual, wantEnded := kept("manual"), kept("ended")
