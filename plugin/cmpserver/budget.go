@@ -12,7 +12,7 @@ type Budget struct {
 	// Streams is for archives that are being received or unpacked, of all requests together. One of more than that is
 	// refused.
 	Streams int64
-	// Tree is for one unpacked archive.
+	// Tree is for unpacked archives while they are rendered, of all requests together, each once. One of more is refused.
 	Tree int64
 	// Child is for each process that renders what this one should not, and Children is how many there may be.
 	Child    int64

@@ -73,6 +73,7 @@ func New(options Options) *Server {
 	queue := generate.NewQueue(cores)
 	s.trees = &trees{
 		store: kept, queue: queue, busy: map[string]chan struct{}{},
+		room: semaphore.NewWeighted(s.budget.Tree), held: map[archive.Hash]int{},
 		limits: archive.Limits{Kept: s.budget.Tree, File: render.DefaultLimits().FileBytes + 1},
 	}
 	inProcess := &generate.Limited{

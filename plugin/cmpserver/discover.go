@@ -58,12 +58,9 @@ func (d Discover) check() error {
 
 // matches says whether there is a file of the rule's name or pattern, seen from the Application's folder.
 func (s *Server) matches(ctx context.Context, request *received, discover Discover) (bool, error) {
-	tree := request.tree
-	if tree == nil {
-		var err error
-		if tree, err = s.trees.unpack(ctx, request.Checksum, request.archive, ""); err != nil {
-			return false, err
-		}
+	tree, err := s.tree(ctx, request, "")
+	if err != nil {
+		return false, err
 	}
 	dir, err := folder(request.AppRelPath)
 	if err != nil {

@@ -155,6 +155,41 @@ func TestARenderThatTakesTooLongIsAnErrorThatSaysSo(t *testing.T) {
 	}
 }
 
+func TestManyLargeRepositoriesAtOnceTakeTurns(t *testing.T) {
+	const mib = 1 << 20
+	client := serve(t, cmpserver.Options{Budget: cmpserver.Budget{Store: mib, Streams: 4 * mib, Tree: 24 * mib, Child: 1 << 30, Children: 1}})
+	const clients, each = 20, 10 * mib
+	type seen struct {
+		inUse uint64
+		err   error
+	}
+	answers := make(chan seen, clients)
+	var archives [][]byte
+	waits := with(service, "app/kustomization.yaml", "resources: [settings.yaml]\nopenapi: {version: v1.21.2}\n") // for the one process
+	for i := range clients {
+		archives = append(archives, pack(t, with(waits, "large", fmt.Sprint(i)+strings.Repeat("a", each))))
+	}
+	for _, content := range archives {
+		go func() {
+			_, err := generate(t.Context(), client, ask("app", content, region))
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			answers <- seen{m.HeapInuse, err}
+		}()
+	}
+	peak := uint64(0)
+	for range clients {
+		answer := <-answers
+		if answer.err != nil {
+			t.Error(answer.err)
+		}
+		peak = max(peak, answer.inUse)
+	}
+	if peak > clients*each/2 {
+		t.Errorf("%d MiB at once for %d trees of %d MiB, of which two fit", peak/mib, clients, each/mib)
+	}
+}
+
 func TestARenderThatTakesAllMemoryThereIsIsStoppedAndNamesTheCause(t *testing.T) {
 	budget := cmpserver.Divide(0)
 	budget.Child = 200 << 20

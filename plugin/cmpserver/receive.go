@@ -29,7 +29,7 @@ type received struct {
 	// archive is nil where the stream was only to be received, and where its tree is known.
 	archive []byte
 	tree    *archive.Tree
-	// free gives back the memory that was set aside for the archive.
+	// free gives back the memory that was set aside for the archive or for its tree.
 	free func()
 }
 
@@ -103,6 +103,10 @@ func (r *receiver) run(ctx context.Context, want bool) (*received, error) {
 		err = r.tooLarge(metadata.Size)
 	default:
 		if request.tree = r.server.trees.byChecksum(metadata.Checksum); request.tree != nil {
+			var release func()
+			if release, err = r.hold(ctx, request.tree); err == nil {
+				request.free = release
+			}
 			break
 		}
 		var free func()
@@ -193,6 +197,13 @@ func (r *receiver) verify(metadata *protocol.ManifestRequestMetadata) error {
 func (r *receiver) next() error {
 	r.progress.Add(1)
 	return r.stream.RecvMsg(&r.message)
+}
+
+// hold keeps room for a tree that is known, and waits for it in turn.
+func (r *receiver) hold(ctx context.Context, tree *archive.Tree) (release func(), err error) {
+	r.waiting.Store(true)
+	defer r.waiting.Store(false)
+	return r.server.trees.hold(ctx, tree)
 }
 
 // reserve sets memory aside for an archive, and waits for it in turn.

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/tidegate/tidegate/plugin"
+	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
 	"github.com/tidegate/tidegate/plugin/cmpserver/generate"
 	"github.com/tidegate/tidegate/plugin/cmpserver/protocol"
 )
@@ -41,7 +42,7 @@ func (s *Server) GenerateManifest(in protocol.ConfigManagementPluginService_Gene
 	request, err := s.receive(ctx, in, true)
 	var result generate.Result
 	if err == nil {
-		defer request.free()
+		defer func() { request.free() }()
 		result, err = s.manifests(ctx, request)
 	}
 	s.report(request, result, err, time.Since(start))
@@ -62,13 +63,9 @@ func (s *Server) manifests(ctx context.Context, request *received) (result gener
 		s.options.Log.Warn(warning, "application", variables["ARGOCD_APP_NAME"])
 	}
 	tenant := variables["ARGOCD_APP_SOURCE_REPO_URL"]
-	tree := request.tree
-	if tree == nil {
-		if tree, err = s.trees.unpack(ctx, request.Checksum, request.archive, tenant); err != nil {
-			return result, err
-		}
-		request.archive = nil
-		request.free()
+	tree, err := s.tree(ctx, request, tenant)
+	if err != nil {
+		return result, err
 	}
 	dir, err := folder(request.AppRelPath)
 	if err != nil {
@@ -79,6 +76,19 @@ func (s *Server) manifests(ctx context.Context, request *received) (result gener
 	return s.generator.Generate(ctx, generate.Request{
 		Tree: tree, Place: place, Dir: path.Join(place, dir), App: variables["ARGOCD_APP_NAME"], Settings: settings, Tenant: tenant,
 	})
+}
+
+// tree returns the tree of a request; in the place of its archive, if that has to be unpacked.
+func (s *Server) tree(ctx context.Context, request *received, tenant string) (*archive.Tree, error) {
+	if request.tree == nil {
+		tree, release, err := s.trees.unpack(ctx, request.Checksum, request.archive, tenant)
+		if err != nil {
+			return nil, err
+		}
+		request.free()
+		request.tree, request.archive, request.free = tree, nil, release
+	}
+	return request.tree, nil
 }
 
 // folder checks the Application's folder in what was sent.
@@ -161,7 +171,7 @@ func (s *Server) MatchRepository(in protocol.ConfigManagementPluginService_Match
 	request, err := s.receive(ctx, in, discover.defined())
 	found := false
 	if err == nil && discover.defined() {
-		defer request.free()
+		defer func() { request.free() }()
 		found, err = s.matches(ctx, request, discover)
 	}
 	if err != nil {
