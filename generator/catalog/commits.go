@@ -26,6 +26,8 @@ const maxPath = 4096
 // Commits reads the commits of a Git repository on disk.
 type Commits struct {
 	dir string
+	// most is maxEntries, but in tests.
+	most int
 
 	// mu is held while the repository is read: go-git's storage is not made for several readers.
 	mu         sync.Mutex
@@ -33,7 +35,7 @@ type Commits struct {
 }
 
 // OpenCommits returns the commits of a repository, bare or not, which is opened when one is read.
-func OpenCommits(dir string) *Commits { return &Commits{dir: dir} }
+func OpenCommits(dir string) *Commits { return &Commits{dir: dir, most: maxEntries} }
 
 // Revision lists the files of a commit, and makes sure that the repository has them all. Of a folder that previous, of the
 // same Commits or nil, has as well, nothing is read.
@@ -43,7 +45,7 @@ func (c *Commits) Revision(ctx context.Context, hash string, previous *Revision)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	listing := &listing{ctx: ctx, into: newSnapshot()}
+	listing := &listing{ctx: ctx, most: c.most, into: newSnapshot()}
 	listing.into.content, listing.into.size = c.read, c.size
 	if previous != nil {
 		listing.previous, _ = previous.Tree.(*snapshot)
@@ -71,6 +73,7 @@ func (c *Commits) reopen() error {
 // listing is a list of files in the making.
 type listing struct {
 	ctx            context.Context
+	most           int
 	repository     *git.Repository
 	into, previous *snapshot
 }
@@ -108,8 +111,8 @@ func (l *listing) entry(of *entry, found object.TreeEntry) error {
 	if strings.Contains(found.Name, "/") || found.Name == "" || found.Name == "." || found.Name == ".." || l.into.entries[name] != nil {
 		return fmt.Errorf("%s: %q is no name of a file, or is there twice; the commit was not made by Git", of.path, found.Name)
 	}
-	if len(l.into.entries) >= maxEntries || len(name) > maxPath {
-		return fmt.Errorf("%.100s: there are more than %d files and folders, or paths of more than %d bytes", name, maxEntries, maxPath)
+	if len(l.into.entries) >= l.most || len(name) > maxPath {
+		return fmt.Errorf("%.100s: there are more than %d files and folders, or paths of more than %d bytes", name, l.most, maxPath)
 	}
 	if found.Mode == filemode.Dir {
 		if known := l.known(name, found.Hash); known != nil {

@@ -67,6 +67,17 @@ func TestDiffersSeesEveryChangeBelowTheFoldersAndNoOther(t *testing.T) {
 	}
 }
 
+func TestDiffersSeesTheModeOfAFileThatIsNamed(t *testing.T) {
+	remote := newUpstream(t, config)
+	m := open(t, remote.options())
+	from := updated(t, m).ID
+	remote.git("update-index", "--chmod=+x", overlay)
+	remote.git("commit", "--quiet", "--message", "mode")
+	if got, err := m.Differs(t.Context(), from, updated(t, m).ID, []string{overlay}); err != nil || !got {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 func TestDiffersTakesNothingForGranted(t *testing.T) {
 	remote := newUpstream(t, config)
 	m := open(t, remote.options())

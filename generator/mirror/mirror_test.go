@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -280,6 +281,63 @@ func TestADamagedMirrorIsClonedAnew(t *testing.T) {
 				t.Errorf("%s is served, want %s", served(m), good)
 			}
 		})
+	}
+}
+
+func TestNoByteOfTheCopyMayChangeWhileNobodyLooks(t *testing.T) {
+	remote := newUpstream(t, config)
+	options := remote.options()
+	m := open(t, options)
+	updated(t, m)
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	found, err := filepath.Glob(filepath.Join(options.Dir, bare, "objects", "pack", "*.pack"))
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	pack, err := os.ReadFile(found[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := 0; at < len(pack); at += 5 {
+		changed := slices.Clone(pack)
+		changed[at] ^= 1
+		s := &store{dir: options.Dir}
+		if err := errors.Join(os.Chmod(found[0], 0o600), os.WriteFile(found[0], changed, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.verify(); err == nil {
+			t.Fatalf("byte %d of %d was changed, and nothing is said", at, len(pack))
+		}
+	}
+	m = open(t, options)
+	if served(m) != "" {
+		t.Error("a damaged copy is served")
+	}
+	updated(t, m)
+}
+
+func TestAPackThatIsLostWhileItIsServedIsFetchedAgain(t *testing.T) {
+	remote := newUpstream(t, config)
+	options := remote.options()
+	m := open(t, options)
+	updated(t, m)
+	lost, err := filepath.Glob(filepath.Join(options.Dir, bare, "objects", "pack", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	remote.commit(map[string]string{"README.md": "x"})
+	updated(t, m)
+	for _, name := range lost {
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Beside the file that changes lies one of the lost pack.
+	remote.commit(map[string]string{"services/api/base/service.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: other}\n"})
+	if content, err := updated(t, m).Tree.ReadFile("services/api/base/kustomization.yaml"); err != nil || string(content) != config["services/api/base/kustomization.yaml"] {
+		t.Errorf("%q, %v", content, err)
 	}
 }
 
