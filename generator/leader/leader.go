@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/leaderelection"
@@ -125,21 +126,63 @@ func (e *Election) term(ctx context.Context, work func(context.Context)) error {
 	return nil
 }
 
-// lock notes that it was acquired: client-go records an event then, and starts the work beside what goes on.
+// lock notes that it was acquired: client-go records an event then, and starts the work beside what goes on. It tells what
+// goes wrong, once: client-go tells only its own log.
 type lock struct {
 	resourcelock.Interface
 	acquired atomic.Bool
+	tell     func(error)
+	told     string
+}
+
+// Get is resourcelock.Interface's.
+func (l *lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	record, raw, err := l.Interface.Get(ctx)
+	l.note(err)
+	return record, raw, err
+}
+
+// Create is resourcelock.Interface's.
+func (l *lock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	err := l.Interface.Create(ctx, record)
+	l.note(err)
+	return err
+}
+
+// Update is resourcelock.Interface's.
+func (l *lock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	err := l.Interface.Update(ctx, record)
+	l.note(err)
+	return err
+}
+
+func (l *lock) note(err error) {
+	switch {
+	case err == nil:
+		l.told = ""
+	case apierrors.IsNotFound(err), apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), errors.Is(err, context.Canceled):
+		// There is no Lease yet, or another replica was faster.
+	case err.Error() != l.told:
+		l.told = err.Error()
+		l.tell(err)
+	}
 }
 
 // RecordEvent is resourcelock.Interface's. It is called only by who has acquired the lock.
 func (l *lock) RecordEvent(string) { l.acquired.Store(true) }
 
 func (e *Election) lock() *lock {
-	return &lock{Interface: &resourcelock.LeaseLock{
-		LeaseMeta:  metav1.ObjectMeta{Namespace: e.options.Namespace, Name: e.options.Lease},
-		Client:     e.options.Client.CoordinationV1(),
-		LockConfig: resourcelock.ResourceLockConfig{Identity: e.options.Identity},
-	}}
+	return &lock{
+		Interface: &resourcelock.LeaseLock{
+			LeaseMeta:  metav1.ObjectMeta{Namespace: e.options.Namespace, Name: e.options.Lease},
+			Client:     e.options.Client.CoordinationV1(),
+			LockConfig: resourcelock.ResourceLockConfig{Identity: e.options.Identity},
+		},
+		tell: func(err error) {
+			e.options.Log.Error("this replica cannot be elected; while none is, nobody refreshes ApplicationSets or releases operations",
+				"lease", e.options.Namespace+"/"+e.options.Lease, "error", err)
+		},
+	}
 }
 
 // lead works until this replica stops or is no leader any more.

@@ -1,8 +1,10 @@
 package leader_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
@@ -182,6 +185,28 @@ func TestAReplicaThatIsNotElectedStopsAtOnce(t *testing.T) {
 			t.Errorf("it waited for %s", waited)
 		}
 		stopFirst()
+	})
+}
+
+func TestWhyNobodyCanBeElectedIsSaidOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		client := fake.NewClientset()
+		client.PrependReactor("create", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return true, nil, apierrors.NewForbidden(leases.GroupResource(), "tidegate-generator", errors.New("cannot create"))
+		})
+		election, err := leader.New(leader.Options{Client: client, Namespace: "argocd", Identity: "first", Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := election.Run(ctx, func(context.Context) { t.Error("it leads") }); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		if text := log.String(); strings.Count(text, "cannot be elected") != 1 || !strings.Contains(text, "cannot create") {
+			t.Error(text)
+		}
 	})
 }
 
