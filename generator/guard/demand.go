@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/tidegate/tidegate/generator/admission"
 	"github.com/tidegate/tidegate/generator/catalog"
 	"github.com/tidegate/tidegate/generator/fleet"
@@ -69,7 +67,7 @@ func (d *demands) of(view *catalog.View, clusters []fleet.Cluster, input params.
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.view != view || !same(d.clusters, clusters) {
-		d.view, d.clusters, d.byInput, d.ground = view, clusters, map[string]*demand{}, groundOf(view, clusters)
+		d.view, d.clusters, d.byInput, d.ground = view, clusters, map[string]*demand{}, admission.NewGround(view, clusters, params.Input{})
 	}
 	key := inputKey(input)
 	if live {
@@ -109,28 +107,6 @@ const maxInputs = 500
 // same tells whether two lists are one in memory: a fleet that has not changed gives the same one again.
 func same(a, b []fleet.Cluster) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
-}
-
-func groundOf(view *catalog.View, clusters []fleet.Cluster) admission.Ground {
-	ground := admission.Ground{
-		Revision: view.Revision, Overlays: map[string]bool{}, Environments: map[string]*metav1.LabelSelector{}, Clusters: map[string]fleet.Cluster{},
-	}
-	for _, service := range view.Services {
-		for _, overlay := range service.Overlays {
-			ground.Overlays[overlay.Path] = true
-		}
-	}
-	for _, config := range view.Clusters {
-		ground.Overlays[config.Path] = true
-	}
-	for i := range view.Platform.Environments {
-		environment := &view.Platform.Environments[i]
-		ground.Environments[environment.Name] = &environment.ClusterSelector
-	}
-	for _, cluster := range clusters {
-		ground.Clusters[cluster.Name] = cluster
-	}
-	return ground
 }
 
 // inputKey identifies an input.

@@ -43,8 +43,8 @@ func (g *Guard) Served(applicationSet string) string {
 	return g.served.byName[applicationSet]
 }
 
-// Wanted is the digest of what an ApplicationSet would be answered now, and tells nobody. An error means that there would
-// be no answer.
+// Wanted is the digest of what an ApplicationSet would be answered now. People are told of that decision as of an answer:
+// what is held changes nothing in the answer, so that nobody would ask. An error means that there would be no answer.
 func (g *Guard) Wanted(ctx context.Context, applicationSet string) (string, error) {
 	sets := g.Live.ApplicationSets()
 	at := slices.IndexFunc(sets, func(set live.ApplicationSet) bool { return set.Name == applicationSet })
@@ -65,6 +65,7 @@ func (g *Guard) Wanted(ctx context.Context, applicationSet string) (string, erro
 	if err := g.decide(ctx, c, request); err != nil {
 		return "", err
 	}
+	g.report(ctx, c)
 	if c.refusal != nil {
 		return "", c.refusal
 	}

@@ -43,6 +43,8 @@ type Options struct {
 	Policy admission.Policy
 	// Tell is told of each decision that says something new. Nil: nobody is.
 	Tell func(*live.ApplicationSet, Report)
+	// Leads tells whether this replica is the one that tells people. Nil: it is.
+	Leads func() bool
 	// Answered is told which ApplicationSet has been answered. Nil: nobody is.
 	Answered func(applicationSet string)
 	Log      *slog.Logger

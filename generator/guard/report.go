@@ -71,7 +71,11 @@ func (g *Guard) report(ctx context.Context, c *considered) {
 		return
 	}
 	now := c.report()
-	if g.reports.record(c.set.Name, now, g.Live.ApplicationSets()) && g.Tell != nil {
+	isNew := g.reports.record(c.set.Name, now, g.Live.ApplicationSets())
+	if g.Leads != nil && !g.Leads() {
+		return
+	}
+	if isNew && g.Tell != nil {
 		g.Tell(c.set, now)
 	}
 	if now.Acknowledgement == admission.Spent {

@@ -108,10 +108,14 @@ func New(options Options) (*Generator, error) {
 	g.live = live.New(of)
 	g.Guard = guard.New(guard.Options{
 		Repository: catalog.New(g.source, render.New()), Fleet: g.fleet, Live: g.live, Doubts: g.doubtsOf(), Policy: options.Policy,
-		Tell: guard.Tell(recorder, options.Log, options.Namespace), Answered: g.answered, Log: options.Log,
+		Tell: guard.Tell(recorder, options.Log, options.Namespace), Leads: g.leads, Answered: g.answered, Log: options.Log,
 	})
 	g.Registry.MustRegister(g.Guard, sources{g})
-	return g, g.newLeader()
+	g.subscribe()
+	if err := g.newLeader(); err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
+	return g, nil
 }
 
 // component is who Events are from.

@@ -35,6 +35,9 @@ func (g *Generator) subscribe() {
 	}
 }
 
+// leads tells whether this replica is the leader: only that one tells people, once.
+func (g *Generator) leads() bool { return g.election.Leads() }
+
 // ended makes of the end of a context no error.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
