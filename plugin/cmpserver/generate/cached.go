@@ -3,15 +3,16 @@ package generate
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
 	"github.com/tidegate/tidegate/plugin/cmpserver/store"
 )
 
-// maxVariants is how many renders are kept for requests that differ only in what the tree holds: the branches and
-// repositories that have the same folder.
-const maxVariants = 8
+// maxVariants is how many renders are kept for requests that differ only in what the tree holds: the branches of a
+// repository.
+const maxVariants = 32
 
 // Recalled answers from an earlier render, if everything that it read is the same in the request's tree.
 type Recalled struct {
@@ -28,11 +29,11 @@ type Cached struct {
 
 // Generate looks for a render that still holds, and otherwise asks for a new one.
 func (r Recalled) Generate(ctx context.Context, request Request) (Result, error) {
-	known, err := find(r.Store, request)
+	found, err := find(r.Store, request)
 	if err != nil {
 		return Result{}, err
 	}
-	if found := known.held(request.Tree); found != nil {
+	if found != nil {
 		return Result{found, FromCache}, nil
 	}
 	return r.Next.Generate(ctx, request)
@@ -40,11 +41,11 @@ func (r Recalled) Generate(ctx context.Context, request Request) (Result, error)
 
 // Generate looks for a render that still holds, and otherwise makes a new one.
 func (c Cached) Generate(ctx context.Context, request Request) (Result, error) {
-	known, err := find(c.Store, request)
+	found, err := find(c.Store, request)
 	if err != nil {
 		return Result{}, err
 	}
-	if found := known.held(request.Tree); found != nil {
+	if found != nil {
 		return Result{found, FromCache}, nil
 	}
 	start := time.Now()
@@ -55,15 +56,19 @@ func (c Cached) Generate(ctx context.Context, request Request) (Result, error) {
 	return result, keep(c.Store, request, result.Manifests, time.Since(start))
 }
 
-// The store holds, by what a request is without its substitutions, the names of those that matter to it, and by what it is
-// with these, its renders.
+// The store holds, by what a request is without its substitutions, the names of those that matter to it; by what it is with
+// these, which renders there are; and each render by itself, so that a large one drives out no other of its key.
 type (
 	variablesKey archive.Hash
 	renderKey    archive.Hash
+	variantKey   uint64
 )
 
-// renders are those of one key, the one used last first. They are replaced, never changed.
-type renders []*Manifests
+// variants are the renders of one key, the newest first. They are replaced, never changed.
+type variants []variantKey
+
+// lastVariant numbers renders.
+var lastVariant atomic.Uint64
 
 // variables are the names that any render of such a request is known to have used.
 func variables(kept *store.Store, request Request) (variablesKey, []string, error) {
@@ -73,7 +78,8 @@ func variables(kept *store.Store, request Request) (variablesKey, []string, erro
 	return variablesKey(hash), names, err
 }
 
-func find(kept *store.Store, request Request) (renders, error) {
+// find returns a render that would come out of the request's tree again, or nil.
+func find(kept *store.Store, request Request) (*Manifests, error) {
 	_, names, err := variables(kept, request)
 	if err != nil {
 		return nil, err
@@ -83,8 +89,14 @@ func find(kept *store.Store, request Request) (renders, error) {
 		return nil, err
 	}
 	known, _ := kept.Get(renderKey(hash))
-	variants, _ := known.(renders)
-	return variants, nil
+	list, _ := known.(variants)
+	for _, key := range list {
+		value, _ := kept.Get(key)
+		if m, ok := value.(*Manifests); ok && holds(m.reads, request.Tree) {
+			return m, nil
+		}
+	}
+	return nil, nil
 }
 
 // keep puts a render where find looks for it. Renders of before, whose key had fewer names, are found no more.
@@ -101,33 +113,22 @@ func keep(kept *store.Store, request Request, made *Manifests, cost time.Duratio
 	if err != nil {
 		return err
 	}
-	key := renderKey(hash)
-	known, _ := kept.Get(key)
-	variants, _ := known.(renders)
-	variants = slices.Concat(renders{made}, variants)
-	variants = variants[:min(len(variants), maxVariants)]
-	kept.Put(key, variants, variants.bytes(), cost*time.Duration(len(variants)))
-	return nil
-}
-
-// held is the first that would come out of the tree again.
-func (r renders) held(tree *archive.Tree) *Manifests {
-	for _, m := range r {
-		if holds(m.reads, tree) {
-			return m
-		}
-	}
+	known, _ := kept.Get(renderKey(hash))
+	old, _ := known.(variants)
+	key := variantKey(lastVariant.Add(1))
+	list := slices.Concat(variants{key}, old)
+	list = list[:min(len(list), maxVariants)]
+	kept.Put(key, made, made.bytes(), cost)
+	kept.Put(renderKey(hash), list, int64(8*len(list)), cost)
 	return nil
 }
 
 // bytes is about how much memory they take.
-func (r renders) bytes() (n int64) {
+func (m *Manifests) bytes() int64 {
 	const noted = 72
-	for _, m := range r {
-		n += textBytes(m.Documents) + textBytes(m.Warnings) + textBytes(m.variables)
-		for _, o := range m.reads {
-			n += int64(len(o.name)) + noted
-		}
+	n := textBytes(m.Documents) + textBytes(m.Warnings) + textBytes(m.variables)
+	for _, o := range m.reads {
+		n += int64(len(o.name)) + noted
 	}
 	return n
 }

@@ -31,7 +31,7 @@ type Request struct {
 	// App is the name of the Application. Only a file that is committed for it makes a difference: see Named.
 	App      string
 	Settings plugin.Settings
-	// Tenant is who takes turns with other tenants where there is a queue.
+	// Tenant is whose repository it is: who takes turns with other tenants where there is a queue.
 	Tenant string
 }
 
@@ -47,10 +47,11 @@ func (r Request) key(variables []string) (archive.Hash, error) {
 	}
 	r.Settings.Substitutions = values
 	text, err := json.Marshal(struct {
-		Place, Dir, App string
-		Strict          bool
-		Settings        plugin.Settings
-	}{r.Place, r.Dir, r.App, strict, r.Settings})
+		// The tenant, since many repositories have equal folders: no more renders are kept of one request than it has branches.
+		Tenant, Place, Dir, App string
+		Strict                  bool
+		Settings                plugin.Settings
+	}{r.Tenant, r.Place, r.Dir, r.App, strict, r.Settings})
 	return sha256.Sum256(text), err
 }
 

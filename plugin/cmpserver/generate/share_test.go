@@ -144,6 +144,24 @@ func TestOnlyValuesThatAreUsedMakeARenderAnother(t *testing.T) {
 	}
 }
 
+func TestEqualFoldersOfManyRepositoriesDoNotDriveEachOtherOut(t *testing.T) {
+	renderer := &counted{Renderer: render.NewInProcess()}
+	g := shared(renderer)
+	const repositories = 100
+	for range 2 {
+		for i := range repositories {
+			r := request(tree(t, with(files, "app/v1.yaml", fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: v%d}\n", i))), "app")
+			r.App, r.Tenant = fmt.Sprintf("app-%d", i), fmt.Sprintf("https://example.com/%d", i)
+			if _, err := g.Generate(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := renderer.renders.Load(); n != repositories {
+		t.Errorf("%d renders for %d repositories, each asked twice", n, repositories)
+	}
+}
+
 // manyVariables are places for REGION.
 func manyVariables(n int) string {
 	var out strings.Builder

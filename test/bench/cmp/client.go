@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -83,6 +84,9 @@ func generate(ctx context.Context, client apiclient.ConfigManagementPluginServic
 		return err
 	}
 	environment := []string{"ARGOCD_APP_NAME=" + j.app, "ARGOCD_APP_NAMESPACE=staging"}
+	if _, path, found := strings.Cut(j.app, "/services/"); found {
+		environment = append(environment, "ARGOCD_APP_SOURCE_PATH=services/"+path, "ARGOCD_APP_SOURCE_REPO_URL=https://github.com/myorg/gitops-platform")
+	}
 	if err := cmp.SendRepoStream(ctx, j.app, j.root, stream, environment, j.excluded); err != nil {
 		return err
 	}
