@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -10,18 +11,28 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Alias is a cluster Secret for a further address of the same cluster: to Argo CD it is another cluster.
-func (c *Cluster) Alias(name string, labels, annotations map[string]string) (*unstructured.Unstructured, error) {
-	port, err := c.run.forward(strings.TrimPrefix(c.Server, "https://"))
+// Alias is a further address of a cluster: to Argo CD it is another cluster.
+type Alias struct {
+	Name string
+	// Labels and Annotations are those of its cluster Secret.
+	Labels, Annotations map[string]string
+}
+
+// RegisterAlias lets Argo CD know of a further address of a cluster.
+func (s *Stack) RegisterAlias(ctx context.Context, cluster *Cluster, alias Alias) error {
+	port, err := s.run.forward(strings.TrimPrefix(cluster.Server, "https://"))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	secret, err := c.ClusterSecret(name, labels, false)
+	secret, err := cluster.ClusterSecret(alias.Name, alias.Labels, false)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	secret.SetAnnotations(annotations)
-	return secret, unstructured.SetNestedField(secret.Object, local("https", port), "stringData", "server")
+	secret.SetAnnotations(alias.Annotations)
+	if err := unstructured.SetNestedField(secret.Object, local("https", port), "stringData", "server"); err != nil {
+		return err
+	}
+	return s.Staging.Apply(ctx, secret)
 }
 
 // forward listens on a free port, and passes on to an address what comes.

@@ -194,31 +194,20 @@ func (s *Stack) startTidegate(ctx context.Context) error {
 	if err := s.Tidegate.StartPlugin(ctx, s.options.Plugin); err != nil {
 		return err
 	}
-	if err := s.writeClusters(); err != nil {
-		return err
-	}
 	return s.Tidegate.StartGenerator(ctx)
 }
 
-// writeClusters writes the clusters as a file, without credentials.
-func (s *Stack) writeClusters() error {
-	content := fmt.Sprintf(`apiVersion: v1
-kind: Secret
-metadata: {name: cluster-staging, labels: {argocd.argoproj.io/secret-type: cluster, tier: nonproduction, region: eu-west-1}}
-stringData: {name: staging, server: "https://kubernetes.default.svc"}
----
-apiVersion: v1
-kind: Secret
-metadata: {name: cluster-production, labels: {argocd.argoproj.io/secret-type: cluster, tier: production, region: eu-west-1, rollout: canary}}
-stringData: {name: production, server: %q}
-`, s.Production.Server)
-	return os.WriteFile(s.clustersFile(), []byte(content), 0o644)
-}
-
-func (s *Stack) clustersFile() string { return filepath.Join(s.Dir, "clusters.yaml") }
-
-func (o Options) generatorArgs(s *Stack) []string {
-	return append([]string{"--repo-dir=" + s.Repository.Bare, "--revision=main", "--clusters-file=" + s.clustersFile()}, o.GeneratorArgs...)
+// generatorArgs have the generator read everything from the cluster, with no more rights than it is shipped with.
+func (s *Stack) generatorArgs() ([]string, error) {
+	kubeconfig, err := s.Staging.KubeconfigFor(ServiceAccount("tidegate-generator"))
+	if err != nil {
+		return nil, err
+	}
+	return append([]string{
+		"--kubeconfig=" + kubeconfig, "--repo-url=" + s.Repository.URL, "--revision=main", "--mirror-dir=" + filepath.Join(s.Dir, "mirror"),
+		// In production a webhook tells it.
+		"--fetch-interval=2s",
+	}, s.options.GeneratorArgs...), nil
 }
 
 // Objects are manifests to be applied.

@@ -158,9 +158,12 @@ func (t *Tidegate) StartGenerator(ctx context.Context) error {
 	args := []string{
 		"generator", fmt.Sprintf("--listen=127.0.0.1:%d", t.port), "--token-file=" + t.token, "--log-level=debug", "--drain=0s",
 	}
-	var err error
+	more, err := t.stack.generatorArgs()
+	if err != nil {
+		return err
+	}
 	if t.Generator, err = t.run.start(process.Spec{
-		Name: "tidegate-generator", Path: t.Binary("tidegate"), Dir: t.dir, Args: append(args, t.stack.options.generatorArgs(t.stack)...),
+		Name: "tidegate-generator", Path: t.Binary("tidegate"), Dir: t.dir, Args: append(args, more...),
 	}); err != nil {
 		return err
 	}
@@ -177,6 +180,9 @@ func (t *Tidegate) install(ctx context.Context, cluster *Cluster) error {
 		"stringData": map[string]any{"token": generatorToken},
 	}}
 	if err := cluster.Apply(ctx, token); err != nil {
+		return err
+	}
+	if err := cluster.ApplyFile(ctx, "manifests/generator-rbac.yaml"); err != nil {
 		return err
 	}
 	return cluster.ApplyFile(ctx, "manifests/generator-config.yaml", "http://tidegate-generator.argocd.svc", t.GeneratorURL)
