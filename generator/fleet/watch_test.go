@@ -205,7 +205,7 @@ func TestWhatWasNeverReadIsAnErrorWithItsReason(t *testing.T) {
 	defer func() { cancel(); done.Wait() }()
 	wait(t, func() bool {
 		_, err := watched.Clusters(t.Context())
-		return err != nil && strings.HasPrefix(err.Error(), "cluster Secrets in the namespace argocd may not be read: ") &&
+		return err != nil && strings.HasPrefix(err.Error(), "cluster Secrets in the namespace argocd may not be listed: ") &&
 			strings.Contains(err.Error(), `cannot list resource "secrets"`)
 	})
 }

@@ -204,11 +204,12 @@ func TestRightsTakenAwayAreADoubtAtOnceThoughTheRestGoesOn(t *testing.T) {
 	for _, test := range []struct {
 		name      string
 		list, get error
+		want      string
 	}{
-		{"watch", nil, forbidden},
-		{"list", forbidden, nil},
-		{"both", forbidden, forbidden},
-		{"the token itself", nil, apierrors.NewUnauthorized("Unauthorized")},
+		{"watch", nil, forbidden, "settings may not be watched (HTTP 403); "},
+		{"list", forbidden, nil, `settings may not be listed: secrets is forbidden: user "generator" cannot`},
+		{"both", forbidden, forbidden, "settings may not be "},
+		{"the token itself", nil, apierrors.NewUnauthorized("Unauthorized"), "settings may not be watched (HTTP 401); "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -225,7 +226,7 @@ func TestRightsTakenAwayAreADoubtAtOnceThoughTheRestGoesOn(t *testing.T) {
 				after(10 * time.Second)
 				for range 200 {
 					state := i.State()
-					if !strings.HasPrefix(state.Doubt, "settings may not be read: ") || !strings.Contains(state.Doubt, "manifests/generator-rbac.yaml") {
+					if !strings.HasPrefix(state.Doubt, test.want) || !strings.Contains(state.Doubt, "manifests/generator-rbac.yaml") {
 						t.Fatalf("%+v", state)
 					}
 					after(time.Second)

@@ -1,6 +1,7 @@
 package informer
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -96,10 +97,12 @@ func (h *health) doubt(synced bool, now time.Time) string {
 	if last == nil {
 		last = h.watchErr
 	}
-	for _, err := range []error{h.listErr, h.watchErr} {
-		if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
-			return fmt.Sprintf("%s may not be read: %v; bind the Role of manifests/generator-rbac.yaml to the generator's ServiceAccount", h.what, err)
-		}
+	if denied(h.listErr) {
+		return fmt.Sprintf("%s may not be listed: %v; %s", h.what, h.listErr, bind)
+	}
+	if denied(h.watchErr) {
+		// client-go makes "unknown" of what the API server says of a watch.
+		return fmt.Sprintf("%s may not be watched (HTTP %d); %s", h.what, status(h.watchErr), bind)
 	}
 	text := ""
 	switch {
@@ -113,4 +116,16 @@ func (h *health) doubt(synced bool, now time.Time) string {
 		text += ": " + last.Error()
 	}
 	return text
+}
+
+const bind = "bind the Role of manifests/generator-rbac.yaml to the generator's ServiceAccount"
+
+func denied(err error) bool { return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) }
+
+func status(err error) int32 {
+	var said apierrors.APIStatus
+	if errors.As(err, &said) {
+		return said.Status().Code
+	}
+	return 0
 }
