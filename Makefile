@@ -12,7 +12,7 @@ DEMOFLAGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## what Tidegate does, on the example: no cluster, no network
@@ -21,6 +21,10 @@ demo: build ## what Tidegate does, on the example: no cluster, no network
 .PHONY: test
 test: ## the whole test suite, with the race detector
 	go test -race ./...
+
+.PHONY: test-argocd3
+test-argocd3: ## the plugin's server asked by the client of Argo CD 3, which has a module of its own
+	go -C test/cmpserver/argocd3 test -count 1 .
 
 # Flags for the suites: E2EFLAGS='-run TestPipeline -v'
 E2EFLAGS ?=
@@ -58,6 +62,14 @@ bench: build bin/kustomize ## benchmarks, beside kustomize build: BENCH=regexp C
 .PHONY: bench-cmp
 bench-cmp: build bin/kustomize ## the plugin's server beside Argo CD's own with kustomize build
 	go run ./test/bench/cmp
+
+.PHONY: soak
+soak: build ## the plugin's server under 200 clients: its memory and that of its children
+	go run ./test/bench/soak
+
+.PHONY: bench-refresh
+bench-refresh: servers ## a hard refresh of 200 Applications through a real repo-server, beside Argo CD's own ways
+	go run ./test/bench/refresh
 
 .PHONY: generate
 generate: build ## what is generated: tables in docs/, the picture of the example's plan, a rollout in steps, embedded data
