@@ -37,7 +37,7 @@ type Delivery struct {
 
 // Deliver makes an Application.
 func (s *Stack) Deliver(ctx context.Context, d Delivery) error {
-	if err := s.defaultProject(ctx); err != nil {
+	if err := s.DefaultProject(ctx); err != nil {
 		return err
 	}
 	app := &v1alpha1.Application{
@@ -84,8 +84,8 @@ func (d Delivery) parameters() v1alpha1.ApplicationSourcePluginParameters {
 	return out
 }
 
-// defaultProject makes the project that Argo CD's API server makes when it starts.
-func (s *Stack) defaultProject(ctx context.Context) error {
+// DefaultProject makes the project that Argo CD's API server makes when it starts.
+func (s *Stack) DefaultProject(ctx context.Context) error {
 	return client.IgnoreAlreadyExists(s.Staging.Create(ctx, &v1alpha1.AppProject{
 		ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.DefaultAppProjectName, Namespace: Namespace},
 		Spec: v1alpha1.AppProjectSpec{

@@ -224,7 +224,7 @@ func (s *suite) deliveryOf(set sets.Set, o ordering, app string) controlplane.De
 		Name: app, Path: "sets/" + o.name + "/" + set.Name, Namespace: set.Name, Server: server, Parameters: map[string]string{"waves": o.waves},
 		Policy: &v1alpha1.SyncPolicy{
 			SyncOptions: v1alpha1.SyncOptions{"CreateNamespace=true"},
-			Retry:       &v1alpha1.RetryStrategy{Limit: 3, Backoff: &v1alpha1.Backoff{Duration: "3s"}},
+			Retry:       &v1alpha1.RetryStrategy{Limit: 2, Backoff: &v1alpha1.Backoff{Duration: "3s"}},
 		},
 	}
 }
