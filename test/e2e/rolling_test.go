@@ -1,0 +1,152 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	"github.com/argoproj/gitops-engine/pkg/health"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tidegate/tidegate/test/controlplane"
+)
+
+// batches are the production clusters, by the step in which they are rolled out to. In the first one after the canaries is
+// one on which web does not start: the tag of its image has the cluster's name.
+var batches = [][]string{{"canary-1", "canary-2"}, {"first-1", "first-broken"}, {"rest-1", "rest-2"}}
+
+// Production gets what staging has not had, or all of it gets what does not even run on its first clusters, if this fails:
+// a service is rolled out in steps. Staging is first, the first clusters of production wait for a human, the others for
+// those before them, and none goes on after one that is Degraded. Another service does not notice.
+func TestRolling(t *testing.T) {
+	s := start(t, controlplane.Options{})
+	s.registerFleet()
+	s.must(s.DefaultProject(t.Context()))
+	s.must(s.Repository.Remove("services"))
+	s.must(s.Repository.Copy("testdata/rolling"))
+	s.must(s.Repository.Replace("REPOSITORY", s.Repository.URL))
+	s.push("Two services, rolled out in steps")
+	history, err := s.Staging.Record(t.Context(), controlplane.Namespace, v1alpha1.SchemeGroupVersion.WithKind("Application"))
+	s.must(err)
+	for _, service := range []string{"web", "ledger"} {
+		s.must(s.Staging.ApplyFile(t.Context(), "manifests/applicationset-rolling.yaml", "payments-api", service))
+	}
+
+	for _, service := range []string{"web", "ledger"} {
+		s.untilReported("Synced", "Healthy", service+"-staging")
+		s.untilStep(service+"-staging", "Healthy")
+		s.untouchedBy(service, batches...)
+	}
+	s.release("web", "canary-1")
+	s.untouchedBy("web", batches[0][1:], batches[1], batches[2]) // one of the canaries is not enough
+	s.release("web", "canary-2")
+	s.untilReported("Synced", "Healthy", "web-production-first-1")
+	s.untilReported("Synced", "Degraded", "web-production-first-broken")
+
+	s.untouchedBy("ledger", batches...) // nobody has released it yet
+	s.release("ledger", batches[0]...)
+	s.untilReported("Synced", "Healthy", applications("ledger", slices.Concat(batches...)...)...)
+	s.untouchedBy("web", batches[2])
+
+	s.inSteps(history, "ledger", batches)
+	s.inSteps(history, "web", batches[:2])
+}
+
+// registerFleet makes six clusters of one.
+func (s *suite) registerFleet() {
+	for step, names := range batches {
+		for _, name := range names {
+			s.must(s.RegisterAlias(s.Context(), s.Production, controlplane.Alias{
+				Name:        name,
+				Labels:      map[string]string{"tier": "production", "fleet": "six", "rollout": []string{"canary", "first", "rest"}[step]},
+				Annotations: map[string]string{"tidegate.dev/values": "CLUSTER: " + name},
+			}))
+		}
+	}
+}
+
+func applications(service string, clusters ...string) []string {
+	var out []string
+	for _, cluster := range clusters {
+		out = append(out, service+"-production-"+cluster)
+	}
+	return out
+}
+
+// release syncs Applications as a human does, and waits until they are healthy.
+func (s *suite) release(service string, clusters ...string) {
+	s.Helper()
+	for _, app := range applications(service, clusters...) {
+		s.must(s.Sync(s.Context(), app))
+	}
+	s.untilReported("Synced", "Healthy", applications(service, clusters...)...)
+	for _, app := range applications(service, clusters...) {
+		s.untilStep(app, "Healthy")
+	}
+}
+
+// untilStep waits until the ApplicationSet controller has seen an Application in a state.
+func (s *suite) untilStep(app, state string) {
+	s.Helper()
+	service, _, _ := strings.Cut(app, "-")
+	s.until(fmt.Sprintf("the ApplicationSet has %s as %s", app, state), func(ctx context.Context) error {
+		var set v1alpha1.ApplicationSet
+		if err := s.Staging.Get(ctx, client.ObjectKey{Namespace: controlplane.Namespace, Name: "tidegate-" + service}, &set); err != nil {
+			return err
+		}
+		for _, status := range set.Status.ApplicationStatus {
+			if status.Application == app && status.Status == state {
+				return nil
+			}
+		}
+		return fmt.Errorf("its steps: %+v", set.Status.ApplicationStatus)
+	})
+}
+
+// untouchedBy fails the test if a service has been synced to clusters, after the ApplicationSet controller has once more
+// decided whether it shall be.
+func (s *suite) untouchedBy(service string, batches ...[]string) {
+	s.Helper()
+	s.must(s.Generate(s.Context(), "tidegate-"+service))
+	for _, name := range applications(service, slices.Concat(batches...)...) {
+		if app := s.application(name); app.Operation != nil || app.Status.OperationState != nil {
+			s.Errorf("%s has been synced too early: %+v", name, app.Status.OperationState)
+		}
+	}
+}
+
+// inSteps fails the test if an Application was synced before all of the steps before it were healthy.
+func (s *suite) inSteps(history *controlplane.History, service string, batches [][]string) {
+	s.Helper()
+	steps := [][]string{{service + "-staging"}}
+	for _, batch := range batches {
+		steps = append(steps, applications(service, batch...))
+	}
+	for i, step := range steps[1:] {
+		for _, later := range step {
+			began := s.first(history, later+" is synced", named("Application", later), operating)
+			for _, earlier := range steps[i] {
+				if well := s.first(history, earlier+" is healthy", named("Application", earlier), well); began.At < well.At {
+					s.Errorf("%s was synced before %s was healthy", later, earlier)
+				}
+			}
+		}
+	}
+}
+
+// operating is an Application that is being synced, or to be.
+func operating(c controlplane.Change) bool {
+	_, found, err := unstructured.NestedMap(c.Object.Object, "operation")
+	return err == nil && found
+}
+
+func well(c controlplane.Change) bool {
+	status, _, err := unstructured.NestedString(c.Object.Object, "status", "health", "status")
+	return err == nil && status == string(health.HealthStatusHealthy)
+}
