@@ -37,7 +37,6 @@ environments:
 
 // world is a repository, a fleet and what Argo CD has made of the answers.
 type world struct {
-	mu       sync.Mutex
 	view     *catalog.View
 	viewErr  error
 	clusters []fleet.Cluster
