@@ -170,7 +170,7 @@ func (s *suite) runs(cluster *controlplane.Cluster, namespace, tag string, repli
 	if label := deployment.Labels["version"]; label != tag {
 		s.Errorf("%s: Deployment payments-api has the label version %q, want %q", namespace, label, tag)
 	}
-	for _, pod := range s.podsOf(cluster, namespace, "payments-api") {
+	for _, pod := range s.podsOf(cluster, namespace, client.MatchingLabels{"app": "payments-api"}) {
 		if image := pod.Spec.Containers[0].Image; !strings.HasSuffix(image, ":"+tag) {
 			s.Errorf("%s: pod %s has image %s, want tag %s", namespace, pod.Name, image, tag)
 		}
@@ -184,10 +184,10 @@ func (s *suite) paymentsAPI(cluster *controlplane.Cluster, namespace string) *ap
 	return deployment
 }
 
-// podsOf are the pods of a service that are there to stay.
-func (s *suite) podsOf(cluster *controlplane.Cluster, namespace, service string) []corev1.Pod {
+// podsOf are the pods of a namespace that are there to stay.
+func (s *suite) podsOf(cluster *controlplane.Cluster, namespace string, options ...client.ListOption) []corev1.Pod {
 	s.Helper()
 	var pods corev1.PodList
-	s.must(cluster.List(s.Context(), &pods, client.InNamespace(namespace), client.MatchingLabels{"app": service}))
+	s.must(cluster.List(s.Context(), &pods, append(options, client.InNamespace(namespace))...))
 	return slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool { return pod.DeletionTimestamp != nil })
 }

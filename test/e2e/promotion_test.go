@@ -68,10 +68,8 @@ func (s *suite) workloads(cluster *controlplane.Cluster) map[string]string {
 	s.Helper()
 	pods := map[string]string{}
 	for _, namespace := range []string{"payments-dev", "payments-staging", "payments-production"} {
-		for _, service := range []string{"payments-api", "ledger-worker"} {
-			for _, pod := range s.podsOf(cluster, namespace, service) {
-				pods[namespace+"/"+pod.Name] = string(pod.UID)
-			}
+		for _, pod := range s.podsOf(cluster, namespace) {
+			pods[namespace+"/"+pod.Name] = string(pod.UID)
 		}
 	}
 	if len(pods) == 0 {
