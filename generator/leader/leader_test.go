@@ -34,6 +34,26 @@ type replicas struct {
 	slow time.Duration
 	// holder is who had the Lease when work ended.
 	holder []string
+	// refused is whose updates of the Lease fail.
+	refused string
+}
+
+func newReplicas(t *testing.T) *replicas {
+	r := &replicas{t: t, client: fake.NewClientset()}
+	r.client.PrependReactor("update", "leases", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		by := holder(action.(clienttesting.UpdateAction).GetObject())
+		// Without a holder it is given back.
+		return r.refused != "" && (by == r.refused || by == ""), nil, errors.New("no route to host")
+	})
+	return r
+}
+
+func (r *replicas) refuse(identity string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refused = identity
 }
 
 func (r *replicas) work(identity string) func(context.Context) {
@@ -81,7 +101,8 @@ func (r *replicas) who() string {
 
 func TestOneOfTwoReplicasWorksAndTheOtherTakesOverWhenItStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &replicas{t: t, client: fake.NewClientset(), slow: 3 * time.Second}
+		r := newReplicas(t)
+		r.slow = 3 * time.Second
 		first, stopFirst := r.start("first")
 		time.Sleep(time.Second)
 		second, stopSecond := r.start("second")
@@ -110,19 +131,12 @@ func TestOneOfTwoReplicasWorksAndTheOtherTakesOverWhenItStops(t *testing.T) {
 
 func TestALeaderThatCannotRenewStopsBeforeAnotherBegins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &replicas{t: t, client: fake.NewClientset()}
+		r := newReplicas(t)
 		first, stopFirst := r.start("first")
 		time.Sleep(time.Second)
 		_, stopSecond := r.start("second")
 		time.Sleep(time.Minute)
-		var mu sync.Mutex
-		refused := true
-		r.client.PrependReactor("update", "leases", func(action clienttesting.Action) (bool, runtime.Object, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			update := action.(clienttesting.UpdateAction).GetObject()
-			return refused && holder(update) == "first", nil, errors.New("no route to host")
-		})
+		r.refuse("first")
 		time.Sleep(12 * time.Second)
 		if got := r.who(); got != "" || first.Leads() {
 			t.Errorf("%q works without a Lease", got)
@@ -131,9 +145,7 @@ func TestALeaderThatCannotRenewStopsBeforeAnotherBegins(t *testing.T) {
 		if got := r.who(); got != "second" {
 			t.Errorf("%q works", got)
 		}
-		mu.Lock()
-		refused = false
-		mu.Unlock()
+		r.refuse("")
 		stopSecond()
 		time.Sleep(20 * time.Second)
 		if got := r.who(); got != "first" {
@@ -148,19 +160,12 @@ func TestALeaderThatCannotRenewStopsBeforeAnotherBegins(t *testing.T) {
 
 func TestALeaderThatFindsTheLeaseAgainEndsItsOldWorkFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &replicas{t: t, client: fake.NewClientset(), slow: time.Minute}
+		r := newReplicas(t)
+		r.slow = time.Minute
 		_, stop := r.start("first")
-		var mu sync.Mutex
-		refused := true
-		r.client.PrependReactor("update", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			return refused, nil, errors.New("no route to host")
-		})
+		r.refuse("first")
 		time.Sleep(12 * time.Second)
-		mu.Lock()
-		refused = false
-		mu.Unlock()
+		r.refuse("")
 		time.Sleep(5 * time.Minute)
 		if got := r.who(); got != "first" {
 			t.Errorf("%q works", got)
@@ -174,7 +179,7 @@ func TestALeaderThatFindsTheLeaseAgainEndsItsOldWorkFirst(t *testing.T) {
 
 func TestAReplicaThatIsNotElectedStopsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &replicas{t: t, client: fake.NewClientset()}
+		r := newReplicas(t)
 		_, stopFirst := r.start("first")
 		time.Sleep(time.Second)
 		_, stopSecond := r.start("second")
