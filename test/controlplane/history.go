@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -20,7 +21,9 @@ import (
 // Change is what happened to one object.
 type Change struct {
 	// At orders the changes of a cluster, of whatever kind: its etcd counts them.
-	At     uint64
+	At uint64
+	// Seen is when this machine heard of it.
+	Seen   time.Time
 	Type   watch.EventType
 	Object *unstructured.Unstructured
 }
@@ -86,7 +89,7 @@ func (h *History) add(event watch.Event) {
 		h.err = err
 		return
 	}
-	h.changes = append(h.changes, Change{At: at, Type: event.Type, Object: object})
+	h.changes = append(h.changes, Change{At: at, Seen: time.Now(), Type: event.Type, Object: object})
 }
 
 // Changes are those that hold, in the order in which they happened. What has happened just now may still be missing.

@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -40,28 +41,29 @@ func (s *Stack) Deliver(ctx context.Context, d Delivery) error {
 	if err := s.DefaultProject(ctx); err != nil {
 		return err
 	}
-	app := &v1alpha1.Application{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: d.Name, Namespace: Namespace, Finalizers: d.Finalizers,
-			Annotations: map[string]string{v1alpha1.AnnotationKeyManifestGeneratePaths: d.paths()},
-		},
-		Spec: v1alpha1.ApplicationSpec{
-			Project: v1alpha1.DefaultAppProjectName,
-			Source: &v1alpha1.ApplicationSource{
-				RepoURL: s.Repository.URL, TargetRevision: "main", Path: d.Path,
-				Plugin: &v1alpha1.ApplicationSourcePlugin{Name: "tidegate", Parameters: d.parameters()},
-			},
-			Destination: v1alpha1.ApplicationDestination{Server: d.Server, Namespace: d.Namespace},
-			SyncPolicy:  d.Policy,
-		},
-	}
-	if d.Server == "" {
-		app.Spec.Destination.Server = inCluster
-	}
-	return s.Staging.Create(ctx, app)
+	return s.Staging.Create(ctx, &v1alpha1.Application{
+		ObjectMeta: metav1.ObjectMeta{Name: d.Name, Namespace: Namespace, Finalizers: d.Finalizers, Annotations: d.annotations()},
+		Spec:       s.spec(d),
+	})
 }
 
-// paths is what Argo CD sends to the plugin, and watches.
+func (s *Stack) spec(d Delivery) v1alpha1.ApplicationSpec {
+	return v1alpha1.ApplicationSpec{
+		Project: v1alpha1.DefaultAppProjectName,
+		Source: &v1alpha1.ApplicationSource{
+			RepoURL: s.Repository.URL, TargetRevision: "main", Path: d.Path,
+			Plugin: &v1alpha1.ApplicationSourcePlugin{Name: "tidegate", Parameters: d.parameters()},
+		},
+		Destination: v1alpha1.ApplicationDestination{Server: cmp.Or(d.Server, inCluster), Namespace: d.Namespace},
+		SyncPolicy:  d.Policy,
+	}
+}
+
+// annotations say what Argo CD sends to the plugin, and watches.
+func (d Delivery) annotations() map[string]string {
+	return map[string]string{v1alpha1.AnnotationKeyManifestGeneratePaths: d.paths()}
+}
+
 func (d Delivery) paths() string {
 	all := []string{"/" + d.Path}
 	for _, folder := range d.Reads {
