@@ -136,7 +136,11 @@ func (g *Generator) Run(ctx context.Context) error {
 		func(ctx context.Context) error { return ended(ctx, g.election.Run(ctx, g.lead)) },
 	}
 	if g.mirror != nil {
-		tasks = append(tasks, g.mirror.Run)
+		told := &herald{
+			leases: g.kube.CoordinationV1().Leases(g.Namespace), lease: leader.DefaultLease, log: g.Log,
+			seen: func() string { return g.mirror.State().Seen }, fetch: g.mirror.Fetch,
+		}
+		tasks = append(tasks, g.mirror.Run, told.run)
 	}
 	return together(ctx, tasks)
 }

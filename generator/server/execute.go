@@ -58,6 +58,9 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, said *said) (stat
 		return failure.status, 0, failure
 	}
 	defer s.recycle(buffer)
+	// Argo CD keeps its connection to one of several replicas. The next request shall reach whichever: the one that has
+	// Argo CD ask waits to be asked.
+	w.Header().Set("Connection", "close")
 	n, err := sendJSON(w, http.StatusOK, buffer.Bytes())
 	if err == nil {
 		err = http.NewResponseController(w).Flush()

@@ -322,6 +322,19 @@ func TestAChangedTokenNeedsNoRestart(t *testing.T) {
 	wantMessage(t, response, body, 503, "the generator cannot read its token: token file: open "+file+": no such file or directory")
 }
 
+// idle waits until every request has been counted and logged: that is after it was answered.
+func (s *running) idle(t *testing.T) {
+	t.Helper()
+	for {
+		if _, body := s.ask(t, http.MethodGet, "/metrics", "", nil); strings.Contains(body, "tidegate_generator_requests_in_flight 0\n") {
+			return
+		}
+		if t.Context().Err() != nil {
+			t.Fatal("a request is in flight")
+		}
+	}
+}
+
 func TestMetricsSayWhatWasAnswered(t *testing.T) {
 	s := start(t, Options{Version: "v1", Answerer: answererFunc(func(context.Context, generator.Request) (*generator.Answer, error) {
 		return &generator.Answer{
@@ -332,6 +345,7 @@ func TestMetricsSayWhatWasAnswered(t *testing.T) {
 	})})
 	s.ask(t, http.MethodPost, Path, `{"applicationSetName":"services"}`, nil)
 	s.ask(t, http.MethodPost, Path, `{`, nil)
+	s.idle(t)
 	_, body := s.ask(t, http.MethodGet, "/metrics", "", nil)
 	for _, want := range []string{
 		`tidegate_generator_requests_total{code="200"} 1`,
@@ -356,6 +370,7 @@ func TestAFindingIsLoggedOnceAndWhenItIsGone(t *testing.T) {
 	})})
 	for range 3 {
 		s.ask(t, http.MethodPost, Path, `{"applicationSetName":"services"}`, nil)
+		s.idle(t)
 	}
 	findings = nil
 	s.ask(t, http.MethodPost, Path, `{"applicationSetName":"services"}`, nil)
