@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -27,8 +28,8 @@ func Until(ctx context.Context, what string, condition func(context.Context) err
 		if err == nil {
 			return nil
 		}
-		// What a cancelled request says is not what was missing.
-		if missing == nil || ctx.Err() == nil {
+		// What a cancelled request says is not what was missing, nor that there is no time for another one.
+		if missing == nil || ctx.Err() == nil && !strings.Contains(err.Error(), "would exceed context deadline") {
 			missing = err
 		}
 		var final never
