@@ -3,11 +3,13 @@
 package image
 
 import (
+	"debug/buildinfo"
 	"debug/elf"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -88,6 +90,13 @@ func TestBuildCommandGivesStaticBinaries(t *testing.T) {
 		if slices.ContainsFunc(binary.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }) {
 			t.Errorf("%s needs a dynamic loader, which the image does not have", name)
 		}
+		info, err := buildinfo.ReadFile(filepath.Join(out, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(info.Settings, debug.BuildSetting{Key: "-tags", Value: "timetzdata"}) {
+			t.Errorf("%s has no time zones, and neither has the image: sync windows would be in UTC", name)
+		}
 	}
 	version, err := exec.Command(filepath.Join(out, "tidegate"), "version").Output()
 	if err != nil {
@@ -98,10 +107,12 @@ func TestBuildCommandGivesStaticBinaries(t *testing.T) {
 	}
 }
 
-func TestImageHoldsWhatArgoCDLooksFor(t *testing.T) {
+func TestImageHoldsWhatArgoCDAndTheGeneratorLookFor(t *testing.T) {
 	got := instructions(t)
 	for _, want := range []string{
 		"COPY --from=build /out/tidegate /out/tidegate-plugin /usr/local/bin/",
+		// Where crypto/x509 looks first.
+		"COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/",
 		"COPY plugin.yaml /home/argocd/cmp-server/config/",
 		"USER 999:999",
 	} {
