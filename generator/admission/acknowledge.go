@@ -31,7 +31,7 @@ func (d *deciding) digest(g *gone) string {
 	return sum("removal", d.ApplicationSet.UID, g.UID, string(g.Cause), g.Successor)
 }
 
-// digestOf identifies several removals, in whatever order.
+// digestOf identifies several removals, which are sorted by name.
 func digestOf(removals []*gone) string {
 	if len(removals) == 0 {
 		return ""
@@ -40,7 +40,6 @@ func digestOf(removals []*gone) string {
 	for i, g := range removals {
 		parts[i] = g.Digest
 	}
-	slices.Sort(parts)
 	return sum(append([]string{"removals"}, parts...)...)
 }
 

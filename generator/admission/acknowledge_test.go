@@ -1,6 +1,8 @@
 package admission_test
 
 import (
+	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/tidegate/tidegate/generator/admission"
 	"github.com/tidegate/tidegate/generator/live"
+	"github.com/tidegate/tidegate/generator/params"
 )
 
 func decide(t *testing.T, world admission.World) *admission.Decision {
@@ -34,6 +37,12 @@ func TestAnAcknowledgementReleasesWhatWasHeldAndNothingElse(t *testing.T) {
 released web-production overlay-gone acknowledged
 acknowledgement used`},
 		{"among others", "0, " + digest, after, `answer api-staging api-production web-staging
+released web-production overlay-gone acknowledged
+acknowledgement used`},
+		{"on lines", "0\n" + digest + "\n1", after, `answer api-staging api-production web-staging
+released web-production overlay-gone acknowledged
+acknowledgement used`},
+		{"with commas alone", "0," + digest + ",1", after, `answer api-staging api-production web-staging
 released web-production overlay-gone acknowledged
 acknowledgement used`},
 		{"another commit came in between", digest, scene{overlays: after.overlays, clusters: two, revision: "r2"}, `answer api-staging api-production web-staging
@@ -129,6 +138,129 @@ acknowledgement used`
 	if diff := cmp.Diff(want, said(decision, err)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
+}
+
+func TestWhatIsNotAcknowledgedKeepsTheAnswerFromBeingEmpty(t *testing.T) {
+	argo := installed(t, scene{overlays: "api/staging web/staging", clusters: two})
+	after := scene{overlays: "api/staging web/staging", clusters: two, platform: renamed}
+	argo.annotate(admission.AcknowledgeAnnotation, decide(t, argo.now(after)).Held[0].Digest)
+	decision, err := admission.Decide(argo.now(after))
+	want := `answer web-staging
+held web-staging renamed not-shown-by-git
+released api-staging renamed acknowledged
+waiting api-staging-s predecessor api-staging
+waiting web-staging-s predecessor web-staging
+acknowledgement used`
+	if diff := cmp.Diff(want, said(decision, err)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestWhatLooksLikeAnotherRepositoryCanBeAcknowledged(t *testing.T) {
+	argo := installed(t, scene{overlays: "web/staging", clusters: two})
+	after := scene{overlays: "api/staging", clusters: two}
+	argo.annotate(admission.AcknowledgeAnnotation, decide(t, argo.now(after)).Digest)
+	decision, err := admission.Decide(argo.now(after))
+	want := `answer api-staging
+released web-staging overlay-gone acknowledged
+acknowledgement used`
+	if diff := cmp.Diff(want, said(decision, err)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestAnAcknowledgementDoesNotLetAllElseGoByItself(t *testing.T) {
+	argo := installed(t, scene{overlays: "web/staging web/production", clusters: two})
+	after := scene{overlays: "api/staging", clusters: two}
+	argo.annotate(admission.AcknowledgeAnnotation, decide(t, argo.now(after)).Digest)
+	decision, err := admission.Decide(argo.now(after))
+	want := `answer api-staging web-staging
+held web-staging overlay-gone empties
+released web-production overlay-gone acknowledged
+acknowledgement used`
+	if diff := cmp.Diff(want, said(decision, err)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestAnAcknowledgementIsForOneSuccessorAndOneApplicationSet(t *testing.T) {
+	argo := installed(t, scene{overlays: both, clusters: two})
+	after := scene{overlays: both, clusters: two, platform: renamed}
+	first := decide(t, argo.now(after))
+	after.platform = strings.Replace(renamed, "-{cluster}", "-{cluster}-new", 1)
+	if second := decide(t, argo.now(after)); second.Digest == first.Digest || second.Held[0].Digest == first.Held[0].Digest {
+		t.Error("a rename to another name has the same digest")
+	}
+	after.platform = renamed
+	argo.set.UID = "another"
+	if second := decide(t, argo.now(after)); second.Digest == first.Digest || second.Held[0].Digest == first.Held[0].Digest {
+		t.Error("a removal from another ApplicationSet has the same digest")
+	}
+}
+
+// TestWhatAnEarlierVersionHasWrittenCanBeHeldByATemplateOfThisOne has a template that fails on any key that is missing.
+func TestWhatAnEarlierVersionHasWrittenCanBeHeldByATemplateOfThisOne(t *testing.T) {
+	after := scene{overlays: "api/staging api/production web/staging", clusters: two}
+	full := marshalled(params.Set{Name: "web-production"})
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(full), &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if slices.Contains([]string{"name", "project", "kind", "path", "cluster"}, key) {
+			continue
+		}
+		t.Run(key, func(t *testing.T) {
+			argo := installed(t, scene{overlays: both, clusters: two})
+			app := argo.apps["web-production"]
+			app.Parameters = without(t, app.Parameters, key)
+			decision := decide(t, argo.now(after))
+			held := string(decision.Parameters[len(decision.Parameters)-1])
+			if !strings.HasPrefix(held, strings.TrimSuffix(app.Parameters, "}")+`,"`+key+`":`) {
+				t.Errorf("more than %s is another than in\n%s\nanswered\n%s", key, app.Parameters, held)
+			}
+			// Argo CD's own code makes an Application of it.
+			if made := generated(held); made.Name != "web-production" {
+				t.Errorf("%s", made.Name)
+			}
+			world := argo.now(after)
+			world.Unknown = "never read"
+			if doubtful := decide(t, world); !slices.ContainsFunc(doubtful.Parameters, func(p json.RawMessage) bool { return string(p) == held }) {
+				t.Error("in doubt it is another")
+			}
+		})
+	}
+	t.Run("in the cluster", func(t *testing.T) {
+		argo := installed(t, scene{overlays: both, clusters: two})
+		app := argo.apps["web-production"]
+		app.Parameters = strings.Replace(app.Parameters, `"labels":{"tier":"production"},`, "", 1)
+		if !strings.Contains(app.Parameters, `"cluster":{"name":"eu","server":"https://eu"}`) {
+			app.Parameters = strings.Replace(app.Parameters, `{"labels":{"tier":"production"},"name":"eu"`, `{"name":"eu"`, 1)
+		}
+		decision := decide(t, argo.now(after))
+		held := string(decision.Parameters[len(decision.Parameters)-1])
+		if !strings.Contains(held, `"cluster":{"name":"eu","server":"https://eu","labels":{}}`) {
+			t.Errorf("of %s\nanswered\n%s", app.Parameters, held)
+		}
+	})
+}
+
+// without is an object without one of its keys.
+func without(t *testing.T, object, key string) string {
+	t.Helper()
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(object), &all); err != nil {
+		t.Fatal(err)
+	}
+	if _, has := all[key]; !has {
+		t.Fatalf("%s has no %s", object, key)
+	}
+	delete(all, key)
+	text, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func TestAnUnreadableApplicationCanBeAcknowledged(t *testing.T) {

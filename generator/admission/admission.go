@@ -26,10 +26,11 @@ type World struct {
 	Unknown string
 	// Ground is what Desired was computed from.
 	Ground Ground
-	// Live are the Applications of the ApplicationSet: listed, not from an informer that may lag.
+	// Live are the Applications of the ApplicationSet: those that Argo CD would delete, listed, not from an informer that may lag.
+	// Without an ApplicationSet, those that belong to one of its name nevertheless.
 	Live []live.Application
-	// Taken are Applications of the same namespace that belong to another ApplicationSet, by name, with that one's name. Argo
-	// CD refuses to create them again.
+	// Taken are Applications of the same namespace that belong to another ApplicationSet, by name, with that one's name, or with
+	// kind/name of what else controls them. Argo CD refuses to take them over.
 	Taken map[string]string
 	// Projects are the names of the AppProjects there are. Argo CD creates no Application whose project is missing. Nil: not
 	// known.
@@ -41,6 +42,9 @@ type World struct {
 type Ground struct {
 	// Revision is the repository's, read completely.
 	Revision string
+	// Confirmed is when the revision was last seen to be the newest. What was made later may be of a newer one, which another
+	// replica has read. Zero: not known.
+	Confirmed time.Time
 	// Overlays are the folders there are: of overlays and of cluster configurations.
 	Overlays map[string]bool
 	// Environments tell to which clusters each one goes.
@@ -54,6 +58,9 @@ type Ground struct {
 // Decide works out the answer. Its error is a *Refusal.
 func Decide(world World) (*Decision, error) {
 	switch set := world.ApplicationSet; {
+	case set == nil && len(world.Live) > 0:
+		return nil, refuse(Orphaned, "the ApplicationSet that asks is not there, but %d Applications belong to one of its name (%s): they could be deleted by an answer without a guard. "+
+			"Where it was deleted, they are being deleted with it, or it is to be made again", len(world.Live), world.Live[0].Name)
 	case set == nil:
 		return world.unguarded(Preview)
 	case set.Annotations[GuardAnnotation] == guardOff:
@@ -63,10 +70,25 @@ func Decide(world World) (*Decision, error) {
 			return nil, refuse(PartialView, "%s; the annotation %s: %q on the ApplicationSet gives it the whole answer without any guard", partial, GuardAnnotation, guardOff)
 		}
 	}
+	if err := world.once(); err != nil {
+		return nil, err
+	}
 	if doubt := world.doubt(); doubt != "" {
 		return world.stand(doubt)
 	}
 	return (&deciding{World: world, Decision: &Decision{}}).decide()
+}
+
+// once refuses a list that has an Application twice: what is live is not known then.
+func (w *World) once() error {
+	names := make(map[string]bool, len(w.Live))
+	for i := range w.Live {
+		if names[w.Live[i].Name] {
+			return refuse(Broken, "the list of live Applications has %s twice", w.Live[i].Name)
+		}
+		names[w.Live[i].Name] = true
+	}
+	return nil
 }
 
 // unguarded is the whole answer.

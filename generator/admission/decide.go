@@ -21,9 +21,7 @@ type deciding struct {
 }
 
 func (d *deciding) decide() (*Decision, error) {
-	if err := d.index(); err != nil {
-		return nil, err
-	}
+	d.index()
 	d.removals()
 	d.judge()
 	d.spare()
@@ -46,20 +44,15 @@ func (d *deciding) decide() (*Decision, error) {
 	return d.Decision, nil
 }
 
-func (d *deciding) index() error {
+func (d *deciding) index() {
 	d.desired, d.live = make(map[string]*params.Set, len(d.Desired)), make(map[string]*live.Application, len(d.Live))
 	d.predecessors = map[string]string{}
 	for i := range d.Desired {
 		d.desired[d.Desired[i].Name] = &d.Desired[i]
 	}
 	for i := range d.Live {
-		app := &d.Live[i]
-		if d.live[app.Name] != nil {
-			return refuse(Broken, "the list of live Applications has %s twice", app.Name)
-		}
-		d.live[app.Name] = app
+		d.live[d.Live[i].Name] = &d.Live[i]
 	}
-	return nil
 }
 
 // rule says what is done about a removal.

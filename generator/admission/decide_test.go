@@ -168,12 +168,89 @@ held cluster-config-s overlay-gone protected`},
 			change: func(w *admission.World) { w.Ground.Revision = "" },
 			want: `answer api-staging api-production web-production web-staging
 held web-staging unexplained not-shown-by-git`},
+		{name: "nothing is desired", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two},
+			change: func(w *admission.World) { w.Desired = nil },
+			want: `answer api-production api-staging web-production web-staging
+doubt`},
+		{name: "a set has no name", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two},
+			change: func(w *admission.World) { w.Desired[1].Name = "" },
+			want: `answer api-production api-staging web-production web-staging
+doubt`},
+		{name: "a set overwrites what the template writes down", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two},
+			change: func(w *admission.World) { w.Desired[1].Annotations = map[string]string{params.Annotation: "x"} },
+			want: `answer api-production api-staging web-production web-staging
+doubt`},
+		{name: "one is live twice", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two},
+			change: func(w *admission.World) { w.Live = append(w.Live, w.Live[0]) },
+			want:   `refused broken 500`},
+		{name: "one is live twice, and nothing is known", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two},
+			change: func(w *admission.World) { w.Live, w.Unknown = append(w.Live, w.Live[0]), "never read" },
+			want:   `refused broken 500`},
+		{name: "a protected environment is told by the parameter set, without a label", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging api/production web/staging", clusters: two},
+			change: func(w *admission.World) { w.Live[2].Labels = nil },
+			want: `answer api-staging api-production web-staging web-production
+held web-production overlay-gone protected`},
+		{name: "a share may go", before: scene{overlays: both + " db/staging", clusters: two}, after: scene{overlays: "api/staging api/production web/production", clusters: two},
+			change: func(w *admission.World) { w.Policy.RemovalShare = 40 },
+			want: `answer api-staging api-production web-production
+released db-staging overlay-gone shown-by-git
+released web-staging overlay-gone shown-by-git`},
+		{name: "all are others, and one of the old ones is held", before: scene{overlays: "web/staging web/production", clusters: two}, after: scene{overlays: "api/staging", clusters: two},
+			want: `answer api-staging web-production
+held web-production overlay-gone protected
+released web-staging overlay-gone shown-by-git`},
+		{name: "a cluster was relabelled, and the input selects it no more", before: scene{overlays: "api/staging", clusters: two + " s2:tier=staging,a=b", platform: renamed},
+			after: scene{overlays: "api/staging", clusters: two + ",a=b s2:tier=staging", platform: renamed, input: params.Input{ClusterSelector: selector("a=b")}},
+			want: `answer api-staging-s api-staging-s2
+held api-staging-s2 cluster-relabelled not-shown-by-git`},
+		{name: "the overlay is there, and yields another name and namespace", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two, platform: renamed},
+			change: func(w *admission.World) {
+				for i := range w.Desired {
+					w.Desired[i].Service, w.Desired[i].Namespace = w.Desired[i].Service+"2", "shared"
+				}
+			},
+			want: `answer api-staging-s api-production web-staging-s web-production api-staging web-staging
+held api-staging unexplained not-shown-by-git
+held web-staging unexplained not-shown-by-git`},
+		{name: "it was made after the repository was last seen to be at its newest", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging api/production web/production", clusters: two},
+			change: func(w *admission.World) { w.Ground.Confirmed = w.Live[3].Created.Add(time.Minute) },
+			want: `answer api-staging api-production web-production web-staging
+held web-staging younger-than-revision not-shown-by-git`},
+		{name: "it is not known that the repository was at its newest", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging api/production web/production", clusters: two},
+			change: func(w *admission.World) { w.Ground.Confirmed = time.Time{} },
+			want: `answer api-staging api-production web-production web-staging
+held web-staging younger-than-revision not-shown-by-git`},
+		{name: "it was made long before the repository was last seen to be at its newest", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging api/production web/production", clusters: two},
+			change: func(w *admission.World) { w.Ground.Confirmed = w.Live[3].Created.Add(3 * time.Minute) },
+			want: `answer api-staging api-production web-production
+released web-staging overlay-gone shown-by-git`},
+		{name: "the folder of a service is renamed", before: scene{overlays: both, clusters: two}, after: scene{overlays: "pay/staging pay/production web/staging web/production", clusters: two},
+			change: func(w *admission.World) { inNamespaces(w, map[string]string{"pay": "api"}) },
+			want: `answer web-staging web-production api-production api-staging
+held api-production renamed not-shown-by-git
+held api-staging renamed not-shown-by-git
+waiting pay-staging predecessor api-staging
+waiting pay-production predecessor api-production`},
+		{name: "a service comes where another one goes, in a namespace of several", before: scene{overlays: both, clusters: two}, after: scene{overlays: "pay/staging api/production web/staging web/production", clusters: two},
+			change: func(w *admission.World) {
+				inNamespaces(w, map[string]string{"pay": "api"})
+				for i := range w.Desired {
+					if w.Desired[i].Name == "web-staging" {
+						w.Desired[i].Namespace = "api-staging"
+					}
+				}
+			},
+			want: `answer pay-staging api-production web-staging web-production
+released api-staging overlay-gone shown-by-git`},
 		{name: "a preview", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging", clusters: two},
-			change: func(w *admission.World) { w.ApplicationSet = nil },
+			change: func(w *admission.World) { w.ApplicationSet, w.Live = nil, nil },
 			want: `answer api-staging
 unguarded preview`},
+		{name: "the ApplicationSet is not there, its Applications are", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging", clusters: two},
+			change: func(w *admission.World) { w.ApplicationSet = nil },
+			want:   `refused orphaned 503`},
 		{name: "a preview of what is not known", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two},
-			change: func(w *admission.World) { w.ApplicationSet, w.Unknown = nil, "never read" },
+			change: func(w *admission.World) { w.ApplicationSet, w.Live, w.Unknown = nil, nil, "never read" },
 			want:   `refused not-known 503`},
 		{name: "the guard is off", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging", clusters: two},
 			change: func(w *admission.World) {
@@ -190,6 +267,61 @@ unguarded guard-off`},
 			decision, err := admission.Decide(world)
 			if diff := cmp.Diff(test.want, said(decision, err)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// inNamespaces gives services the namespaces of others.
+func inNamespaces(w *admission.World, of map[string]string) {
+	for i := range w.Desired {
+		if other := of[w.Desired[i].Service]; other != "" {
+			w.Desired[i].Namespace = other + "-" + w.Desired[i].Environment
+		}
+	}
+}
+
+func TestChangesFlowWhileSomethingIsHeld(t *testing.T) {
+	argo := installed(t, scene{overlays: both, clusters: two})
+	world := argo.now(scene{overlays: "api/staging api/production web/staging", clusters: two})
+	for i := range world.Desired {
+		world.Desired[i].TargetRevision = "next"
+	}
+	decision := decide(t, world)
+	argo.apply(decision, noon)
+	for name, want := range map[string]string{"api-staging": "next", "api-production": "next", "web-staging": "next", "web-production": "main"} {
+		if got := argo.apps[name].generated.Spec.Source.TargetRevision; got != want {
+			t.Errorf("%s follows %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestItIsToldWhenTimeAloneChangesTheAnswer(t *testing.T) {
+	before := scene{overlays: "a/staging a/production b/staging b/production", clusters: two}
+	after := scene{overlays: "a/staging a/production b/production c/staging c/production", clusters: two}
+	for _, test := range []struct {
+		name   string
+		change func(*admission.World)
+		want   time.Time
+	}{
+		{"nothing is new", func(*admission.World) {}, time.Time{}},
+		{"two have not settled", func(w *admission.World) {
+			w.Live[0].Created, w.Live[0].Reconciled = noon.Add(-time.Minute), false
+			w.Live[1].Created, w.Live[1].Reconciled = noon.Add(-3*time.Minute), false
+		}, noon.Add(7 * time.Minute)},
+		{"the later one is listed first", func(w *admission.World) {
+			w.Live[1].Created, w.Live[1].Reconciled = noon.Add(-time.Minute), false
+			w.Live[0].Created, w.Live[0].Reconciled = noon.Add(-3*time.Minute), false
+		}, noon.Add(7 * time.Minute)},
+		{"one may be of a newer revision", func(w *admission.World) {
+			w.Live[3].Created, w.Ground.Confirmed = noon, noon.Add(time.Minute)
+		}, noon.Add(2 * time.Minute)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			world := installed(t, before).now(after)
+			test.change(&world)
+			if got := decide(t, world).Next; !got.Equal(test.want) {
+				t.Errorf("%s, want %s", got, test.want)
 			}
 		})
 	}
@@ -237,6 +369,28 @@ waiting c-production earlier-environment staging`},
 		}, `answer a-staging a-production b-staging b-production
 waiting c-staging ramp staging
 waiting c-production earlier-environment staging`},
+		{"it is degraded", scene{overlays: "a/staging a/production", clusters: two}, func(w *admission.World) {
+			young(w, 1).Live[1].Health = "Degraded"
+		}, `answer a-staging a-production b-staging b-production
+waiting c-staging ramp staging
+waiting c-production earlier-environment staging`},
+		{"one without labels is not settled", scene{overlays: "a/staging a/production", clusters: two}, func(w *admission.World) {
+			young(w, 1).Live[1].Health, w.Live[1].Labels = "Progressing", nil
+		}, `answer a-staging a-production
+waiting b-staging ramp staging
+waiting b-production earlier-environment staging
+waiting c-staging ramp staging
+waiting c-production earlier-environment staging`},
+		{"staging is there under another name", scene{overlays: "a/staging b/staging a/production", clusters: two}, func(w *admission.World) {
+			for i := range w.Desired {
+				if w.Desired[i].Name == "b-staging" {
+					w.Desired[i].Name = "b-renamed"
+				}
+			}
+		}, `answer a-staging a-production b-production c-staging b-staging
+held b-staging renamed not-shown-by-git
+waiting b-renamed predecessor b-staging
+waiting c-production ramp production`},
 		{"it is being deleted", scene{overlays: "a/staging a/production", clusters: two}, func(w *admission.World) {
 			young(w, 1).Live[1].Reconciled, w.Live[1].Deleting = false, true
 		}, `answer a-staging a-production b-staging b-production

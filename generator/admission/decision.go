@@ -12,7 +12,8 @@ import (
 // Decision is an answer, and what is to be known about it.
 type Decision struct {
 	// Parameters are the parameter sets, never none: first those that are desired, in their order, then those that are held,
-	// byte for byte as the Applications' annotations have them. They share memory and must not be changed.
+	// byte for byte as the Applications' annotations have them, but for keys that those lack which an older version has written.
+	// They share memory and must not be changed.
 	Parameters []json.RawMessage
 	// Doubt says why everything stays as it is; empty where it does not.
 	Doubt string
@@ -32,8 +33,8 @@ type Decision struct {
 	Digest string
 	// Acknowledgement is what the annotation of the ApplicationSet did.
 	Acknowledgement Acknowledgement
-	// Next is when an unsettled Application runs out of time, at the earliest, so that a waiting one may come in then; zero if
-	// none is waited for.
+	// Next is when, at the earliest, time alone may change the answer: an unsettled Application runs out of time, so that a waiting
+	// one may come in, or one is not Younger any more. Zero: it does not.
 	Next time.Time
 }
 

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tidegate/tidegate/generator/live"
@@ -27,7 +28,7 @@ const (
 	ForEarlier WaitingKind = "earlier-environment"
 	// ForPredecessor is that another live Application has its resources.
 	ForPredecessor WaitingKind = "predecessor"
-	// ForOwner is that another ApplicationSet has an Application of that name.
+	// ForOwner is that another ApplicationSet, or something else, has an Application of that name.
 	ForOwner WaitingKind = "other-owner"
 	// ForProject is that its AppProject does not exist.
 	ForProject WaitingKind = "no-project"
@@ -43,6 +44,9 @@ func (w Waiting) Message() string {
 	case ForPredecessor:
 		return fmt.Sprintf("%s waits until %s, which has its resources, is gone", w.Application, w.For)
 	case ForOwner:
+		if strings.Contains(w.For, "/") {
+			return fmt.Sprintf("%s waits: there is an Application of that name, which belongs to %s. Give one of them another name, or remove the metadata.ownerReferences of that Application", w.Application, w.For)
+		}
 		return fmt.Sprintf("%s waits: it belongs to the ApplicationSet %s. Narrow the input of one of them, and remove the metadata.ownerReferences of the Application to hand it over", w.Application, w.For)
 	case ForProject:
 		return fmt.Sprintf("%s waits for the AppProject %s, which does not exist", w.Application, w.For)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -82,13 +81,12 @@ func plain(app *live.Application) bool {
 }
 
 // keys are those of a parameter set, and of the cluster in it.
-var keys, clusterKeys = keysOf[params.Set](), keysOf[params.Cluster]()
+var keys, clusterKeys = keysOf(setFields), keysOf(clusterFields)
 
-func keysOf[T any]() map[string]bool {
-	out := map[string]bool{}
-	for _, field := range reflect.VisibleFields(reflect.TypeFor[T]()) {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		out[name] = true
+func keysOf(fields []field) map[string]bool {
+	out := make(map[string]bool, len(fields))
+	for _, field := range fields {
+		out[field.key] = true
 	}
 	return out
 }
@@ -106,7 +104,7 @@ func unambiguous(text string) error {
 
 func plainKeys(text string, known map[string]bool, each func(key, value string) error) error {
 	seen := make([]string, 0, len(known))
-	return members(text, func(key, value string) error {
+	return members(text, func(key, value string, _ int) error {
 		switch {
 		case strings.Contains(key, `\`) || slices.Contains(seen, key) || !known[key] && differsInCase(key, known):
 			return fmt.Errorf("annotation %s: the key %q is there twice or written in an unusual way", params.Annotation, key)
@@ -132,9 +130,9 @@ func differsInCase(key string, known map[string]bool) bool {
 
 var errNoObject = errors.New("annotation " + params.Annotation + ": is no JSON object")
 
-// members calls each with the keys of an object, without their quotes, and their values, as they stand. The text is valid
-// JSON.
-func members(text string, each func(key, value string) error) error {
+// members calls each with the keys of an object, without their quotes, and their values, as they stand, and where these begin.
+// The text is valid JSON.
+func members(text string, each func(key, value string, at int) error) error {
 	at := space(text, 0)
 	if at >= len(text) || text[at] != '{' {
 		return errNoObject
@@ -145,7 +143,7 @@ func members(text string, each func(key, value string) error) error {
 		key := text[at+1 : end-1]
 		start := space(text, space(text, end)+1)
 		at = value(text, start)
-		if err := each(key, strings.TrimRight(text[start:at], " \t\r\n")); err != nil {
+		if err := each(key, strings.TrimRight(text[start:at], " \t\r\n"), start); err != nil {
 			return err
 		}
 		if at < len(text) && text[at] == ',' {
@@ -196,6 +194,3 @@ func value(text string, at int) int {
 	}
 	return at
 }
-
-// raw is what is answered for an Application that is held.
-func raw(app *live.Application) json.RawMessage { return json.RawMessage(app.Parameters) }

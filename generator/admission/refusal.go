@@ -27,6 +27,8 @@ const (
 	PartialView RefusalKind = "partial-view"
 	// NotKnown is that nothing is known, and there is nothing live to hold.
 	NotKnown RefusalKind = "not-known"
+	// Orphaned is that the ApplicationSet is not there, and Applications of it are.
+	Orphaned RefusalKind = "orphaned"
 	// Unreadable is an Application that must be held and does not say from which parameter set it was made.
 	Unreadable RefusalKind = "unreadable"
 	// Empty is an answer without a parameter set: Argo CD would take it for none.
@@ -37,7 +39,7 @@ const (
 
 var statuses = map[RefusalKind]int{
 	PartialView: http.StatusConflict, Unreadable: http.StatusConflict,
-	NotKnown: http.StatusServiceUnavailable, Empty: http.StatusServiceUnavailable, Broken: http.StatusInternalServerError,
+	NotKnown: http.StatusServiceUnavailable, Orphaned: http.StatusServiceUnavailable, Empty: http.StatusServiceUnavailable, Broken: http.StatusInternalServerError,
 }
 
 func refuse(kind RefusalKind, format string, arguments ...any) *Refusal {

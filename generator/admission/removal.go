@@ -3,6 +3,7 @@ package admission
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/tidegate/tidegate/generator/live"
 	"github.com/tidegate/tidegate/generator/params"
@@ -47,6 +48,9 @@ const (
 	InputNarrowed Cause = "input-narrowed"
 	// Renamed is that another desired Application would have the same resources.
 	Renamed Cause = "renamed"
+	// Younger is that the repository does not have its folder, but that it was made later than the repository was last seen to be
+	// at its newest: from a newer revision, perhaps.
+	Younger Cause = "younger-than-revision"
 	// Unexplained is none of these.
 	Unexplained Cause = "unexplained"
 	// UnreadableAnnotation is that it cannot be told what the Application is.
@@ -112,8 +116,31 @@ func (d *deciding) removals() {
 		if g.Cause == "" {
 			g.Cause, g.Why = d.Ground.cause(&g.set)
 		}
+		if g.Cause == OverlayGone && !g.app.Created.Add(confirmation).Before(d.Ground.Confirmed) {
+			g.Cause, g.Why = Younger, d.younger(g)
+		}
 		g.Digest = d.digest(g)
 	}
+}
+
+// confirmation is how long after an Application was made the repository must have been seen at its newest to tell that its
+// folder is gone: clocks differ, and a revision takes its time from one replica's mirror to Argo CD.
+const confirmation = 2 * time.Minute
+
+// younger says that what is known of the repository may be older than an Application. It may go when that is known better.
+func (d *deciding) younger(g *gone) string {
+	if at := g.app.Created.Add(confirmation); d.Next.IsZero() || at.Before(d.Next) {
+		d.Next = at
+	}
+	return fmt.Sprintf("%s is not at revision %s, but it was made at %s, and this was last seen to be the newest revision %s", g.set.Path, d.Ground.Revision,
+		g.app.Created.UTC().Format(time.RFC3339), when(d.Ground.Confirmed))
+}
+
+func when(at time.Time) string {
+	if at.IsZero() {
+		return "before that"
+	}
+	return "at " + at.UTC().Format(time.RFC3339)
 }
 
 // cause looks at a parameter set that is not demanded any more, whose place nothing else takes.

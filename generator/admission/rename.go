@@ -63,9 +63,41 @@ func (d *deciding) successors() {
 			}
 		}
 	}
+	d.moves()
 	for _, g := range d.gone {
 		if g.Successor != "" && g.Cause == "" {
 			g.Cause, g.Why = Renamed, d.renamed(g)
+		}
+	}
+}
+
+// home is a namespace of a cluster.
+type home struct{ server, namespace string }
+
+// moves finds services whose folder was renamed: their name and path are others now, but where one Application goes and one
+// comes in a namespace that has no others, they are taken for the same. A namespace that several share tells nothing.
+func (d *deciding) moves() {
+	comes, goes := map[home][]*params.Set{}, map[home][]*gone{}
+	for _, g := range slices.Concat(d.gone, d.going) {
+		if at := (home{g.set.Cluster.Server, g.set.Namespace}); at.namespace != "" && g.set.Kind == params.Services {
+			goes[at] = append(goes[at], g)
+		}
+	}
+	if len(goes) == 0 {
+		return
+	}
+	for i := range d.Desired {
+		set := &d.Desired[i]
+		if at := (home{set.Cluster.Server, set.Namespace}); goes[at] != nil {
+			comes[at] = append(comes[at], set)
+		}
+	}
+	for at, in := range comes {
+		if len(in) != 1 || len(goes[at]) != 1 || d.live[in[0].Name] != nil {
+			continue
+		}
+		if set, g := in[0], goes[at][0]; g.Successor == "" && set.Environment == g.set.Environment {
+			g.Successor, d.predecessors[set.Name] = set.Name, g.Application
 		}
 	}
 }

@@ -107,6 +107,7 @@ func (s scene) world() admission.World {
 	}
 	view, clusters := s.view(), s.fleet()
 	world := admission.World{Now: noon, Policy: admission.DefaultPolicy(), Ground: admission.NewGround(view, clusters, s.input)}
+	world.Ground.Confirmed = alwaysConfirmed
 	result, err := params.Compute(params.World{View: view, Clusters: clusters}, s.input)
 	if err != nil {
 		world.Unknown = err.Error()
@@ -115,6 +116,9 @@ func (s scene) world() admission.World {
 	world.Desired = result.Sets
 	return world
 }
+
+// alwaysConfirmed is after everything that happens.
+var alwaysConfirmed = noon.AddDate(1, 0, 0)
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 

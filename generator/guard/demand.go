@@ -32,17 +32,19 @@ type demands struct {
 	clusters []fleet.Cluster
 	ground   admission.Ground
 	byInput  map[string]*demand
-	made     uint64
+	// held is how many parameter sets byInput has.
+	held int
+	made uint64
 }
 
 // demand works out what is demanded. What is not known is in what it returns; its error is an *params.InputError, the
 // context's, or a *params.Refusal where nothing is live that could be held.
 func (g *Guard) demand(ctx context.Context, input params.Input, live bool) (*demand, error) {
-	for _, doubt := range g.Doubts {
-		if why := doubt(); why != "" {
-			return &demand{unknown: why}, nil
-		}
+	if why := g.doubt(); why != "" {
+		return &demand{unknown: why}, nil
 	}
+	// Before it is read: what is read may be newer, and never older.
+	confirmed := g.Confirmed()
 	view, err := g.Repository.Read(ctx)
 	if err != nil {
 		return unknown(ctx, err)
@@ -51,7 +53,26 @@ func (g *Guard) demand(ctx context.Context, input params.Input, live bool) (*dem
 	if err != nil {
 		return unknown(ctx, err)
 	}
-	return g.demands.of(view, clusters, input, live)
+	// Reading takes time, and what was read may be what the doubt is about.
+	if why := g.doubt(); why != "" {
+		return &demand{unknown: why}, nil
+	}
+	out, err := g.demands.of(view, clusters, input, live)
+	if err != nil {
+		return nil, err
+	}
+	out.ground.Confirmed = confirmed
+	return out, nil
+}
+
+// doubt is why a source may not show the truth; empty where all do.
+func (g *Guard) doubt() string {
+	for _, doubt := range g.Doubts {
+		if why := doubt(); why != "" {
+			return why
+		}
+	}
+	return ""
 }
 
 func unknown(ctx context.Context, err error) (*demand, error) {
@@ -67,7 +88,8 @@ func (d *demands) of(view *catalog.View, clusters []fleet.Cluster, input params.
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.view != view || !same(d.clusters, clusters) {
-		d.view, d.clusters, d.byInput, d.ground = view, clusters, map[string]*demand{}, admission.NewGround(view, clusters, params.Input{})
+		d.view, d.clusters, d.ground = view, clusters, admission.NewGround(view, clusters, params.Input{})
+		d.byInput, d.held = map[string]*demand{}, 0
 	}
 	key := inputKey(input)
 	if live {
@@ -95,14 +117,25 @@ func (d *demands) of(view *catalog.View, clusters []fleet.Cluster, input params.
 	if result != nil {
 		made.sets, made.findings = result.Sets, result.Findings
 	}
-	if len(d.byInput) < maxInputs {
-		d.byInput[key] = made
-	}
-	return made, nil
+	d.remember(key, made)
+	again := *made
+	return &again, nil
 }
 
-// maxInputs bounds what is remembered: whoever has the token chooses the input.
-const maxInputs = 500
+// maxInputs and maxSets bound what is remembered: whoever has the token chooses the input. 200,000 parameter sets are about
+// 200 MiB, and twenty times what one installation was made for.
+const (
+	maxInputs = 500
+	maxSets   = 200_000
+)
+
+func (d *demands) remember(key string, made *demand) {
+	if len(d.byInput) >= maxInputs || d.held+len(made.sets) > maxSets {
+		d.byInput, d.held = map[string]*demand{}, 0
+	}
+	d.byInput[key] = made
+	d.held += len(made.sets)
+}
 
 // same tells whether two lists are one in memory: a fleet that has not changed gives the same one again.
 func same(a, b []fleet.Cluster) bool {

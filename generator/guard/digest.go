@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -23,9 +24,9 @@ var seed = maphash.MakeSeed()
 
 func digest(body []byte) string { return fmt.Sprintf("%016x", maphash.Bytes(seed, body)) }
 
-// note remembers an answer. ApplicationSets that do not exist are not asked for.
+// note remembers an answer. ApplicationSets that do not exist are not asked for, and those that are gone are forgotten.
 func (s *served) note(name string, answer *generator.Answer, there []live.ApplicationSet) {
-	if !slices.ContainsFunc(there, func(set live.ApplicationSet) bool { return set.Name == name }) {
+	if !has(there, name) {
 		return
 	}
 	s.mu.Lock()
@@ -33,7 +34,20 @@ func (s *served) note(name string, answer *generator.Answer, there []live.Applic
 	if s.byName == nil {
 		s.byName = map[string]string{}
 	}
+	forget(s.byName, there)
 	s.byName[name] = digest(answer.Body)
+}
+
+func has(there []live.ApplicationSet, name string) bool {
+	return slices.ContainsFunc(there, func(set live.ApplicationSet) bool { return set.Name == name })
+}
+
+// forget drops what is remembered of ApplicationSets that are gone. Looked at only where it is more than there are.
+func forget[T any](byName map[string]T, there []live.ApplicationSet) {
+	if len(byName) <= len(there) {
+		return
+	}
+	maps.DeleteFunc(byName, func(name string, _ T) bool { return !has(there, name) })
 }
 
 // Served is the digest of what was answered last; empty for never.
@@ -56,8 +70,8 @@ func (g *Guard) Wanted(ctx context.Context, applicationSet string) (string, erro
 	if err != nil {
 		return "", err
 	}
-	seen, trusted := g.Live.Seen(c.set.UID)
-	if c.live = seen; !trusted {
+	seen, trusted := g.Live.Seen(c.set.Name)
+	if c.live, c.taken = seen, g.Live.Taken(c.set.Name); !trusted {
 		if err := g.list(ctx, c); err != nil {
 			return "", err
 		}

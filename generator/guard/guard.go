@@ -11,22 +11,23 @@ import (
 	"log/slog"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/tidegate/tidegate/generator"
 	"github.com/tidegate/tidegate/generator/admission"
 	"github.com/tidegate/tidegate/generator/fleet"
 	"github.com/tidegate/tidegate/generator/live"
+	"github.com/tidegate/tidegate/generator/live/share"
 )
 
 // Live is what there is in Argo CD's namespace.
 type Live interface {
 	live.Reader
+	// Complete tells whether an informer knows every Application that there is at the moment of the call, and no other.
+	Complete(ctx context.Context) (bool, error)
 	// Seen are the Applications of an ApplicationSet as an informer has them, sorted by name; false where it cannot be
 	// trusted.
-	Seen(owner string) ([]live.Application, bool)
-	// Taken are Applications of other owners, by name, with their owners' names.
-	Taken(owner string) map[string]string
+	Seen(applicationSet string) ([]live.Application, bool)
+	// Taken are the Applications that an informer has seen and that the ApplicationSet cannot have, by name, with whose they are.
+	Taken(applicationSet string) map[string]string
 	// Projects are the names of the AppProjects; nil where they are not known.
 	Projects() map[string]bool
 	// EndAcknowledgement takes the annotation away, if the ApplicationSet is still that version of it.
@@ -39,8 +40,11 @@ type Options struct {
 	Fleet      fleet.Fleet
 	// Doubts say each why a source may not show the truth; empty where it does.
 	Doubts []func() string
-	Live   Live
-	Policy admission.Policy
+	// Confirmed is when the revision that the repository gives was last seen to be the newest: where replicas read it each for
+	// itself, one may be behind the other. The zero time is that it is not known to be the newest. Nil: it is at any time.
+	Confirmed func() time.Time
+	Live      Live
+	Policy    admission.Policy
 	// Tell is told of each decision that says something new. Nil: nobody is.
 	Tell func(*live.ApplicationSet, Report)
 	// Leads tells whether this replica is the one that tells people. Nil: it is.
@@ -59,7 +63,7 @@ type Guard struct {
 	reports reports
 	served  served
 	memory  *memory
-	flight  singleflight.Group
+	work    share.Group[string, *generator.Answer]
 }
 
 // New returns a guard.
@@ -70,35 +74,35 @@ func New(options Options) *Guard {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
+	if options.Confirmed == nil {
+		options.Confirmed = options.Now
+	}
 	return &Guard{Options: options, memory: newMemory()}
 }
 
-// Answer answers an ApplicationSet. Those who ask the same at the same time share the work.
+// Answer answers an ApplicationSet. Those who ask the same at the same time share the work, as far as it begins after they
+// have asked.
 func (g *Guard) Answer(ctx context.Context, request generator.Request) (*generator.Answer, error) {
 	key := request.ApplicationSet + "\x00" + inputKey(request.Input)
-	result := g.flight.DoChan(key, func() (any, error) { return g.answer(context.WithoutCancel(ctx), request) })
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case r := <-result:
-		if r.Err != nil {
-			return nil, r.Err
+	answer, err := g.work.Do(ctx, key, answerTime, func(ctx context.Context) (*generator.Answer, error) { return g.answer(ctx, request) })
+	if err != nil {
+		var panicked *share.PanicError
+		if errors.As(err, &panicked) {
+			g.Log.Error("panic", "applicationSet", request.ApplicationSet, "error", err, "stack", string(panicked.Stack))
 		}
-		answer := r.Val.(*generator.Answer)
-		g.served.note(request.ApplicationSet, answer, g.Live.ApplicationSets())
-		if g.Answered != nil {
-			g.Answered(request.ApplicationSet)
-		}
-		return answer, nil
+		return nil, err
 	}
+	g.served.note(request.ApplicationSet, answer, g.Live.ApplicationSets())
+	if g.Answered != nil {
+		g.Answered(request.ApplicationSet)
+	}
+	return answer, nil
 }
 
 // answerTime bounds the work that goes on when nobody waits for it.
 const answerTime = 2 * time.Minute
 
 func (g *Guard) answer(ctx context.Context, request generator.Request) (*generator.Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
 	c := &considered{}
 	if err := g.read(ctx, c, request.ApplicationSet); err != nil {
 		return nil, err
@@ -121,9 +125,11 @@ func (g *Guard) answer(ctx context.Context, request generator.Request) (*generat
 
 // considered is a decision, and what it was made from.
 type considered struct {
-	set      *live.ApplicationSet
-	demand   *demand
-	live     []live.Application
+	set    *live.ApplicationSet
+	demand *demand
+	live   []live.Application
+	// taken are the Applications that it cannot have.
+	taken    map[string]string
 	decision *admission.Decision
 	refusal  *admission.Refusal
 }
@@ -135,7 +141,8 @@ func (c *considered) answer() *generator.Answer {
 	}
 }
 
-// read reads the ApplicationSet that asks. One that is not there asks for a preview.
+// read reads the ApplicationSet that asks. One that is not there asks for a preview. What an informer has seen of its
+// Applications shows where it should be there.
 func (g *Guard) read(ctx context.Context, c *considered, name string) (err error) {
 	if name == "" {
 		return nil
@@ -143,48 +150,58 @@ func (g *Guard) read(ctx context.Context, c *considered, name string) (err error
 	if c.set, err = g.Live.ApplicationSet(ctx, name); err != nil {
 		return fmt.Errorf("the ApplicationSet %s cannot be read, so nothing can be answered: %w", name, err)
 	}
+	if c.set == nil {
+		c.live, _ = g.Live.Seen(name)
+	}
 	return nil
 }
 
-// quick answers from what an informer has seen, where the answer changes nothing about which Applications there are: what
-// the informer may have missed does not matter then.
+// quick answers from what an informer has seen, where the answer changes nothing about which Applications there are, and
+// where the informer has missed none: one that it has missed, and that is not demanded any more, would be deleted.
 func (g *Guard) quick(ctx context.Context, c *considered, request generator.Request) (*generator.Answer, error) {
 	if c.set == nil {
 		return nil, nil
 	}
-	seen, trusted := g.Live.Seen(c.set.UID)
-	if !trusted || len(seen) == 0 {
+	if seen, trusted := g.Live.Seen(c.set.Name); !trusted || len(seen) == 0 {
 		return nil, nil
 	}
-	c.live = seen
 	var err error
 	if c.demand, err = g.demand(ctx, request.Input, true); err != nil || c.demand.unknown != "" {
 		return nil, err
 	}
-	key, err := g.memory.key(c.demand, c.set, seen)
+	if complete, err := g.Live.Complete(ctx); !complete {
+		if err != nil {
+			g.Log.Debug("all Applications are listed", "applicationSet", c.set.Name, "because", err)
+		}
+		return nil, nil
+	}
+	c.live, _ = g.Live.Seen(c.set.Name)
+	key, err := g.memory.key(c.demand, c.set, c.live)
 	if err != nil {
 		return nil, err
 	}
 	if answer := g.memory.find(c.set.Name, key); answer != nil {
 		return answer, nil
 	}
-	if err := g.decide(ctx, c, request); err != nil || !c.calm() {
+	if err := g.rule(c); err != nil || !c.calm() {
 		return nil, err
 	}
 	g.report(ctx, c)
 	answer := c.answer()
-	g.memory.keep(c.set.Name, key, answer)
+	g.memory.keep(c.set.Name, key, answer, g.Live.ApplicationSets())
 	return answer, nil
 }
 
-// list lists the Applications of the ApplicationSet that asks.
-func (g *Guard) list(ctx context.Context, c *considered) (err error) {
+// list lists the Applications of the ApplicationSet that asks, and those that it cannot have.
+func (g *Guard) list(ctx context.Context, c *considered) error {
 	if c.set == nil {
 		return nil
 	}
-	if c.live, err = g.Live.Applications(ctx, c.set.UID); err != nil {
+	all, err := g.Live.Applications(ctx)
+	if err != nil {
 		return fmt.Errorf("the Applications of the ApplicationSet %s cannot be listed, so nothing can be answered: %w", c.set.Name, err)
 	}
+	c.live, c.taken = all.Of(c.set.Name), all.Taken(c.set.Name)
 	return nil
 }
 
@@ -200,14 +217,15 @@ func (g *Guard) decide(ctx context.Context, c *considered, request generator.Req
 	if c.demand, err = g.demand(ctx, request.Input, len(c.live) > 0); err != nil {
 		return err
 	}
-	world := admission.World{
+	return g.rule(c)
+}
+
+// rule has an answer decided from what is demanded and what is live.
+func (g *Guard) rule(c *considered) (err error) {
+	c.decision, err = admission.Decide(admission.World{
 		Now: g.Now(), ApplicationSet: c.set, Desired: c.demand.sets, Unknown: c.demand.unknown, Ground: c.demand.ground, Live: c.live,
-		Projects: g.Live.Projects(), Policy: g.Policy,
-	}
-	if c.set != nil {
-		world.Taken = g.Live.Taken(c.set.UID)
-	}
-	c.decision, err = admission.Decide(world)
+		Taken: c.taken, Projects: g.Live.Projects(), Policy: g.Policy,
+	})
 	c.refusal = nil
 	if errors.As(err, &c.refusal) {
 		return nil

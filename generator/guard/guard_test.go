@@ -42,12 +42,20 @@ type world struct {
 	clusters []fleet.Cluster
 	doubt    string
 
-	set     *live.ApplicationSet
-	setErr  error
-	apps    []live.Application
+	set    *live.ApplicationSet
+	setErr error
+	apps   []live.Application
+	// seen are what an informer has, where that is not apps.
+	seen    []live.Application
+	lags    bool
+	taken   map[string]string
 	trusted bool
-	ended   int
-	lists   atomic.Int32
+	// completeErr is why names cannot be read.
+	completeErr error
+	ended       int
+	// confirmed is when the revision was last the newest; zero is now.
+	confirmed time.Time
+	lists     atomic.Int32
 	// listing is closed when lists may end; nil lets them.
 	listing chan struct{}
 }
@@ -97,28 +105,54 @@ func (w *world) commit(t *testing.T, services ...string) {
 
 func (w *world) Read(context.Context) (*catalog.View, error)       { return w.view, w.viewErr }
 func (w *world) Clusters(context.Context) ([]fleet.Cluster, error) { return w.clusters, nil }
-func (w *world) ApplicationSets() []live.ApplicationSet            { return []live.ApplicationSet{*w.set} }
-func (w *world) Taken(string) map[string]string                    { return nil }
 func (w *world) Projects() map[string]bool                         { return nil }
-func (w *world) Seen(string) ([]live.Application, bool)            { return w.apps, w.trusted }
+func (w *world) Taken(string) map[string]string                    { return nil }
+
+func (w *world) ApplicationSets() []live.ApplicationSet {
+	if w.set == nil {
+		return nil
+	}
+	return []live.ApplicationSet{*w.set}
+}
+
+func (w *world) Seen(string) ([]live.Application, bool) {
+	if w.lags {
+		return w.seen, w.trusted
+	}
+	return w.apps, w.trusted
+}
+
+// Complete is what live.Complete finds out by names.
+func (w *world) Complete(context.Context) (bool, error) {
+	names := func(apps []live.Application) []string {
+		out := []string{}
+		for _, app := range apps {
+			out = append(out, app.Name)
+		}
+		return out
+	}
+	seen, _ := w.Seen("")
+	return w.completeErr == nil && slices.Equal(names(seen), names(w.apps)), w.completeErr
+}
+
 func (w *world) EndAcknowledgement(context.Context, *live.ApplicationSet) error {
 	w.ended++
 	return nil
 }
 
 func (w *world) ApplicationSet(_ context.Context, name string) (*live.ApplicationSet, error) {
-	if w.setErr != nil || name != w.set.Name {
+	if w.setErr != nil || w.set == nil || name != w.set.Name {
 		return nil, w.setErr
 	}
 	return w.set, nil
 }
 
-func (w *world) Applications(context.Context, string) ([]live.Application, error) {
+func (w *world) Applications(context.Context) (*live.Listing, error) {
 	w.lists.Add(1)
 	if w.listing != nil {
 		<-w.listing
 	}
-	return w.apps, nil
+	return live.NewListing(map[string][]live.Application{"tidegate-services": w.apps}, w.taken), nil
 }
 
 // said is what people were told.
@@ -137,6 +171,12 @@ func (s *said) tell(_ *live.ApplicationSet, r guard.Report) {
 func (w *world) guard(s *said) *guard.Guard {
 	return guard.New(guard.Options{
 		Repository: w, Fleet: w, Live: w, Policy: admission.DefaultPolicy(), Tell: s.tell, Doubts: []func() string{func() string { return w.doubt }},
+		Confirmed: func() time.Time {
+			if w.confirmed.IsZero() {
+				return time.Now()
+			}
+			return w.confirmed
+		},
 	})
 }
 

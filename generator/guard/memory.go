@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/maphash"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/tidegate/tidegate/generator"
@@ -29,8 +31,8 @@ type key struct {
 	set, live uint64
 }
 
-// maxAnswers bounds what is remembered.
-const maxAnswers = 200
+// maxBytes bounds what is remembered: the answers of 100,000 Applications. What does not fit is worked out each time.
+const maxBytes = 256 << 20
 
 func newMemory() *memory {
 	return &memory{seed: maphash.MakeSeed(), last: map[string]remembered{}}
@@ -45,10 +47,17 @@ func (m *memory) find(name string, k key) *generator.Answer {
 	return nil
 }
 
-func (m *memory) keep(name string, k key, answer *generator.Answer) {
+// keep remembers an answer, and forgets those of ApplicationSets that are gone.
+func (m *memory) keep(name string, k key, answer *generator.Answer, there []live.ApplicationSet) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, ok := m.last[name]; !ok && len(m.last) >= maxAnswers {
+	delete(m.last, name)
+	forget(m.last, there)
+	bytes := len(answer.Body)
+	for _, other := range m.last {
+		bytes += len(other.answer.Body)
+	}
+	if bytes > maxBytes {
 		return
 	}
 	again := *answer
@@ -70,7 +79,10 @@ func (m *memory) key(demand *demand, set *live.ApplicationSet, apps []live.Appli
 			_ = hash.WriteByte(0)
 		}
 	}
-	write(set.UID, string(spec), fmt.Sprint(set.Annotations), fmt.Sprint(set.Deleting))
+	write(set.UID, string(spec), fmt.Sprint(set.Deleting))
+	for _, annotation := range slices.Sorted(maps.Keys(set.Annotations)) {
+		write(annotation, set.Annotations[annotation])
+	}
 	out := key{demand: demand.id, set: hash.Sum64()}
 	hash.Reset()
 	for i := range apps {

@@ -32,8 +32,11 @@ func (o offline) ApplicationSet(_ context.Context, name string) (*live.Applicati
 	return &o[at], nil
 }
 
-func (offline) Applications(context.Context, string) ([]live.Application, error) { return nil, nil }
-func (offline) Seen(string) ([]live.Application, bool)                           { return nil, false }
-func (offline) Taken(string) map[string]string                                   { return nil }
-func (offline) Projects() map[string]bool                                        { return nil }
-func (offline) EndAcknowledgement(context.Context, *live.ApplicationSet) error   { return nil }
+func (offline) Applications(context.Context) (*live.Listing, error) {
+	return live.NewListing(nil, nil), nil
+}
+func (offline) Complete(context.Context) (bool, error)                         { return false, nil }
+func (offline) Seen(string) ([]live.Application, bool)                         { return nil, false }
+func (offline) Taken(string) map[string]string                                 { return nil }
+func (offline) Projects() map[string]bool                                      { return nil }
+func (offline) EndAcknowledgement(context.Context, *live.ApplicationSet) error { return nil }

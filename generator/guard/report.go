@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -93,11 +92,7 @@ func (r *reports) record(name string, now Report, there []live.ApplicationSet) b
 		r.byName = map[string]Report{}
 	}
 	before, known := r.byName[name]
-	for other := range r.byName {
-		if !slices.ContainsFunc(there, func(set live.ApplicationSet) bool { return set.Name == other }) {
-			delete(r.byName, other)
-		}
-	}
+	maps.DeleteFunc(r.byName, func(other string, _ Report) bool { return !has(there, other) })
 	r.byName[name] = now
 	return now.eventful() && (!known || before.says() != now.says())
 }

@@ -58,8 +58,12 @@ const (
 func (g *Guard) Why(ctx context.Context, namespace, name string) (*Explanation, error) {
 	known := map[string]bool{}
 	var refused []string
+	all, err := g.Live.Applications(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, set := range g.Live.ApplicationSets() {
-		c, err := g.look(ctx, set)
+		c, err := g.look(ctx, set, all)
 		if err != nil {
 			refused = append(refused, fmt.Sprintf("ApplicationSet %s: %v", set.Name, err))
 			continue
@@ -73,13 +77,10 @@ func (g *Guard) Why(ctx context.Context, namespace, name string) (*Explanation, 
 }
 
 // look decides about an ApplicationSet as if it asked now, and tells nobody.
-func (g *Guard) look(ctx context.Context, set live.ApplicationSet) (*considered, error) {
-	c := &considered{set: &set}
+func (g *Guard) look(ctx context.Context, set live.ApplicationSet, all *live.Listing) (*considered, error) {
+	c := &considered{set: &set, live: all.Of(set.Name), taken: all.Taken(set.Name)}
 	request, err := Request(set)
 	if err != nil {
-		return nil, err
-	}
-	if err := g.list(ctx, c); err != nil {
 		return nil, err
 	}
 	return c, g.decide(ctx, c, request)

@@ -107,7 +107,7 @@ func New(options Options) (*Generator, error) {
 	}
 	g.live = live.New(of)
 	g.Guard = guard.New(guard.Options{
-		Repository: catalog.New(g.source, render.New()), Fleet: g.fleet, Live: g.live, Doubts: g.doubtsOf(), Policy: options.Policy,
+		Repository: catalog.New(g.source, render.New()), Fleet: g.fleet, Live: g.live, Doubts: g.doubtsOf(), Confirmed: g.confirmed(), Policy: options.Policy,
 		Tell: guard.Tell(recorder, options.Log, options.Namespace), Leads: g.leads, Answered: g.answered, Log: options.Log,
 	})
 	g.Registry.MustRegister(g.Guard, sources{g})
@@ -181,6 +181,21 @@ func (g *Generator) doubtsOf() []func() string {
 		out = append(out, func() string { return g.mirror.State().Doubt })
 	}
 	return out
+}
+
+// confirmed tells when the mirror's revision was last seen to be the newest; it is not while a newer one is being fetched.
+// Nothing is behind a source that is no mirror.
+func (g *Generator) confirmed() func() time.Time {
+	if g.mirror == nil {
+		return nil
+	}
+	return func() time.Time {
+		state := g.mirror.State()
+		if state.Seen != state.Revision {
+			return time.Time{}
+		}
+		return state.Contact
+	}
 }
 
 func (g *Generator) doubtOfLive() string { return g.live.State().Doubt }

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/tidegate/tidegate/generator/informer"
+	"github.com/tidegate/tidegate/generator/live/share"
 )
 
 // Options say whose Applications are read.
@@ -46,6 +47,9 @@ type Live struct {
 	sets         *informer.Informer[*v1alpha1.ApplicationSet, *setRecord]
 	applications *informer.Informer[*v1alpha1.Application, *record]
 	projects     *informer.Informer[*v1alpha1.AppProject, *projectRecord]
+
+	listing share.Group[struct{}, *Listing]
+	naming  share.Group[struct{}, bool]
 }
 
 // New returns a Live whose informers know nothing yet; Run makes them read.
@@ -116,9 +120,10 @@ func (l *Live) ApplicationSets() []ApplicationSet {
 	return out
 }
 
-// Seen are the Applications of an ApplicationSet as an informer has them, sorted by name; false where that is in doubt.
-func (l *Live) Seen(owner string) ([]Application, bool) {
-	kept := l.applications.Indexed(owner)
+// Seen are the Applications of an ApplicationSet as an informer has them, sorted by name; false where that is in doubt. It may
+// lag: see Complete.
+func (l *Live) Seen(applicationSet string) ([]Application, bool) {
+	kept := l.applications.Indexed(applicationSet)
 	out := make([]Application, len(kept))
 	for i := range kept {
 		out[i] = kept[i].application
@@ -127,13 +132,12 @@ func (l *Live) Seen(owner string) ([]Application, bool) {
 	return out, l.applications.State().Doubt == ""
 }
 
-// Taken are the Applications that an informer has seen with another ApplicationSet as their controller: by name, with that
-// one's name.
-func (l *Live) Taken(owner string) map[string]string {
+// Taken is Listing.Taken of what an informer has seen.
+func (l *Live) Taken(applicationSet string) map[string]string {
 	out := map[string]string{}
 	for _, kept := range l.applications.All() {
-		if kept.owner != "" && kept.owner != owner {
-			out[kept.Name] = kept.ownerName
+		if kept.controlled != "" && kept.controlled != applicationSet {
+			out[kept.Name] = kept.controlled
 		}
 	}
 	return out
@@ -156,7 +160,7 @@ func (l *Live) seen(app *v1alpha1.Application) {
 	if l.options.OnApplication == nil {
 		return
 	}
-	if owner := controller(app); owner != nil && l.isOurs(owner.Name) {
+	if of := owner(app); of != "" && l.isOurs(of) {
 		l.options.OnApplication(app)
 	}
 }

@@ -3,6 +3,9 @@ package live_test
 import (
 	"context"
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -10,6 +13,7 @@ import (
 	"time"
 
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	"github.com/argoproj/argo-cd/v2/pkg/client/clientset/versioned"
 	"github.com/argoproj/argo-cd/v2/pkg/client/clientset/versioned/fake"
 	"github.com/argoproj/gitops-engine/pkg/health"
 	"github.com/argoproj/gitops-engine/pkg/sync/common"
@@ -20,6 +24,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/utils/ptr"
 
@@ -141,19 +146,87 @@ func TestWhatIsDecidedByIsKeptHoweverItWasRead(t *testing.T) {
 	wantEnded.OperationRunning = false
 	want := []live.Application{kept("asked"), wantEnded, wantManual, kept("web")}
 
-	listed, err := l.Applications(t.Context(), "uid-services")
+	listed, err := l.Applications(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, listed); diff != "" {
+	if diff := cmp.Diff(want, listed.Of("services")); diff != "" {
 		t.Errorf("listed: -want +got:\n%s", diff)
 	}
-	seen, trusted := l.Seen("uid-services")
+	seen, trusted := l.Seen("services")
 	if diff := cmp.Diff(want, seen); diff != "" || !trusted {
 		t.Errorf("seen, trusted %t: -want +got:\n%s", trusted, diff)
 	}
-	if diff := cmp.Diff(map[string]string{"foreign": "others"}, l.Taken("uid-services")); diff != "" {
+	taken := map[string]string{"foreign": "others", "of-an-application": "Application/parent"}
+	if diff := cmp.Diff(taken, l.Taken("services")); diff != "" {
 		t.Errorf("taken: -want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff(taken, listed.Taken("services")); diff != "" {
+		t.Errorf("taken, listed: -want +got:\n%s", diff)
+	}
+}
+
+// TestWhatArgoCDWouldDeleteIsWhatIsSeen has the cases of appControllerIndexer, by which Argo CD finds what to delete.
+func TestWhatArgoCDWouldDeleteIsWhatIsSeen(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*metav1.OwnerReference)
+		isOurs bool
+		taken  string
+	}{
+		{"as Argo CD writes it", func(*metav1.OwnerReference) {}, true, ""},
+		{"of one of this name that was deleted and made anew", func(r *metav1.OwnerReference) { r.UID = "earlier" }, true, ""},
+		{"of another name", func(r *metav1.OwnerReference) { r.Name = "others" }, false, "others"},
+		{"of another version", func(r *metav1.OwnerReference) { r.APIVersion = "argoproj.io/v1beta1" }, false, ""},
+		{"of another group", func(r *metav1.OwnerReference) { r.APIVersion = "example.com/v1alpha1" }, false, "ApplicationSet/services"},
+		{"of another kind", func(r *metav1.OwnerReference) { r.Kind = "Application" }, false, "Application/services"},
+		{"no controller", func(r *metav1.OwnerReference) { r.Controller = nil }, false, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			web := app("web", "services")
+			test.change(&web.OwnerReferences[0])
+			l := running(t, fake.NewSimpleClientset(set("services", ours), web), live.Options{})
+			listed, err := l.Applications(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen, _ := l.Seen("services")
+			if len(seen) == 1 != test.isOurs || len(listed.Of("services")) == 1 != test.isOurs {
+				t.Errorf("seen %v, listed %v", seen, listed.Of("services"))
+			}
+			if by := l.Taken("services")["web"]; by != test.taken || listed.Taken("services")["web"] != by {
+				t.Errorf("taken by %q, listed %q", by, listed.Taken("services")["web"])
+			}
+		})
+	}
+}
+
+func TestWhatDoesNotKnowApplicationSetsIsNoProofThatThereIsNone(t *testing.T) {
+	for _, test := range []struct {
+		name, contentType, body string
+		absent                  bool
+	}{
+		{"a page that is not found", "text/plain", "404 page not found", false},
+		{"a proxy's page", "text/html", "<h1>Not Found</h1>", false},
+		{"the API server says so", "application/json", `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404,` +
+			`"details":{"name":"services","group":"argoproj.io","kind":"applicationsets"},"message":"applicationsets.argoproj.io \"services\" not found"}`, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", test.contentType)
+				w.WriteHeader(http.StatusNotFound)
+				_, _ = io.WriteString(w, test.body)
+			}))
+			defer server.Close()
+			client, err := versioned.NewForConfig(&rest.Config{Host: server.URL})
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, err := live.New(live.Options{Client: client, Namespace: "argocd"}).ApplicationSet(t.Context(), "services")
+			if found != nil || (err == nil) != test.absent {
+				t.Errorf("%v, %v", found, err)
+			}
+		})
 	}
 }
 
@@ -210,7 +283,7 @@ func TestAMissingApplicationSetIsNoErrorAndAnUnreadableOneIs(t *testing.T) {
 	if _, err := l.ApplicationSet(t.Context(), "services"); err == nil || !strings.HasPrefix(err.Error(), "ApplicationSet argocd/services: ") {
 		t.Errorf("%v", err)
 	}
-	if _, err := l.Applications(t.Context(), "uid-services"); err == nil || !strings.HasPrefix(err.Error(), "listing the Applications in the namespace argocd: ") {
+	if _, err := l.Applications(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "listing the Applications in the namespace argocd: ") {
 		t.Errorf("%v", err)
 	}
 	if err := l.EndAcknowledgement(t.Context(), found); err == nil || !strings.Contains(err.Error(), "removing the annotation") {
@@ -232,7 +305,7 @@ func TestOnlyWhatMattersOfAnApplicationWakesAnybody(t *testing.T) {
 			t.Fatal(err)
 		}
 		wait(t, nil, func() bool {
-			seen, _ := l.Seen("uid-services")
+			seen, _ := l.Seen("services")
 			return len(seen) == 1 && seen[0].ResourceVersion == version
 		})
 	}

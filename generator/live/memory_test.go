@@ -104,7 +104,7 @@ func hold(tb testing.TB, n int) int64 {
 	each := (heap() - before) / int64(n)
 	held := 0
 	for i := range 5 {
-		seen, _ := l.Seen(fmt.Sprintf("uid-services-%d", i))
+		seen, _ := l.Seen(fmt.Sprintf("services-%d", i))
 		held += len(seen)
 	}
 	if held != n {

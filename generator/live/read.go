@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,7 +13,7 @@ import (
 // ApplicationSet reads a live one. Neither an ApplicationSet nor an error means that there is none of that name.
 func (l *Live) ApplicationSet(ctx context.Context, name string) (*ApplicationSet, error) {
 	found, err := l.api.ApplicationSets(l.options.Namespace).Get(ctx, name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
+	if isAbsent(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -23,29 +22,10 @@ func (l *Live) ApplicationSet(ctx context.Context, name string) (*ApplicationSet
 	return &recordSet(found).set, nil
 }
 
-// page is how many Applications are read at once: each may be tens of kilobytes large, and little of it is kept.
-const page = 500
-
-// Applications are those whose controller is the ApplicationSet of that UID, sorted by name. They are listed as they are
-// now; no label tells whose they are that a template could not forget, so all of the namespace are read.
-func (l *Live) Applications(ctx context.Context, owner string) ([]Application, error) {
-	var out []Application
-	options := metav1.ListOptions{Limit: page}
-	for {
-		list, err := l.api.Applications(l.options.Namespace).List(ctx, options)
-		if err != nil {
-			return nil, fmt.Errorf("listing the Applications in the namespace %s: %w", l.options.Namespace, err)
-		}
-		for i := range list.Items {
-			if of := controller(&list.Items[i]); of != nil && string(of.UID) == owner {
-				out = append(out, recordApplication(&list.Items[i]).application)
-			}
-		}
-		if options.Continue = list.Continue; options.Continue == "" {
-			slices.SortFunc(out, byName)
-			return out, nil
-		}
-	}
+// isAbsent tells that an API server says of an object that it does not exist, and not that it, or something in front of it,
+// does not know the resource (yet).
+func isAbsent(err error) bool {
+	return apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
 // acknowledgement is the annotation admission.AcknowledgeAnnotation.

@@ -21,8 +21,10 @@ import (
 type record struct {
 	metav1.ObjectMeta
 	application Application
-	// owner is the UID of the ApplicationSet that is its controller; empty for none.
-	owner, ownerName string
+	// owner is the name of the ApplicationSet that Argo CD takes it to be of; empty for none.
+	owner string
+	// controlled is what its controller is called in Taken; empty for none.
+	controlled string
 }
 
 // recordApplication picks from an Application what is kept of it. What many Applications say is kept once.
@@ -45,9 +47,7 @@ func recordApplication(app *v1alpha1.Application) *record {
 		DestinationNamespace: shared(app.Spec.Destination.Namespace),
 		Path:                 shared(source.Path),
 	}}
-	if of := controller(app); of != nil {
-		out.owner, out.ownerName = shared(string(of.UID)), shared(of.Name)
-	}
+	out.owner, out.controlled = shared(owner(app)), shared(controlled(app))
 	return out
 }
 
@@ -56,13 +56,30 @@ func operationRunning(app *v1alpha1.Application) bool {
 	return app.Operation != nil || state != nil && (state.Phase == common.OperationRunning || state.Phase == common.OperationTerminating)
 }
 
-// controller is the ApplicationSet that an Application belongs to; nil for none.
-func controller(app *v1alpha1.Application) *metav1.OwnerReference {
+// owner is the ApplicationSet that Argo CD takes an Application to be of, and so deletes it for: by name, not by UID
+// (appControllerIndexer, getCurrentApplications). One of that name that was deleted and made anew has its Applications
+// again, and writes its own UID into each that it is answered (controllerutil.SetControllerReference).
+func owner(app *v1alpha1.Application) string {
 	of := metav1.GetControllerOfNoCopy(app)
-	if of == nil || of.Kind != "ApplicationSet" || !strings.HasPrefix(of.APIVersion, "argoproj.io/") {
-		return nil
+	if of == nil || of.APIVersion != v1alpha1.SchemeGroupVersion.String() || of.Kind != applicationSetKind {
+		return ""
 	}
-	return of
+	return of.Name
+}
+
+const applicationSetKind = "ApplicationSet"
+
+// controlled is what keeps every ApplicationSet but that of its own name from taking over an Application
+// (controllerutil.SetControllerReference): an ApplicationSet's name, or kind/name of something else.
+func controlled(app *v1alpha1.Application) string {
+	of := metav1.GetControllerOfNoCopy(app)
+	if of == nil {
+		return ""
+	}
+	if group, _, _ := strings.Cut(of.APIVersion, "/"); group == v1alpha1.SchemeGroupVersion.Group && of.Kind == applicationSetKind {
+		return of.Name
+	}
+	return of.Kind + "/" + of.Name
 }
 
 // identity is all of an object's metadata that the informer needs.
@@ -88,7 +105,7 @@ func sharedMap(in map[string]string) map[string]string {
 func sameApplication(before, after *record) bool {
 	a, b := before.application, after.application
 	a.ResourceVersion, b.ResourceVersion = "", ""
-	return before.owner == after.owner && reflect.DeepEqual(a, b)
+	return before.owner == after.owner && before.controlled == after.controlled && reflect.DeepEqual(a, b)
 }
 
 func (r *record) owned() string { return r.owner }

@@ -48,8 +48,8 @@ type ApplicationSet struct {
 type Reader interface {
 	// ApplicationSet reads a live one. Neither an ApplicationSet nor an error means that there is none of that name.
 	ApplicationSet(ctx context.Context, name string) (*ApplicationSet, error)
-	// Applications are those whose controller is the ApplicationSet of that UID, sorted by name: listed, not from an informer.
-	Applications(ctx context.Context, owner string) ([]Application, error)
+	// Applications are all that there are: listed after the call, not from an informer.
+	Applications(ctx context.Context) (*Listing, error)
 	// ApplicationSets are those that an informer has seen with a plugin generator whose ConfigMap is ours, sorted by name.
 	ApplicationSets() []ApplicationSet
 }
