@@ -117,6 +117,10 @@ acknowledgement spent`
 
 func TestADigestDoesNotDependOnOrder(t *testing.T) {
 	world := installed(t, scene{overlays: both, clusters: two}).now(scene{overlays: both, clusters: two, platform: renamed})
+	// Two take the place of one.
+	more := world.Desired[slices.IndexFunc(world.Desired, func(s params.Set) bool { return s.Name == "api-staging-s" })]
+	more.Name = "api-staging-t"
+	world.Desired = append(world.Desired, more)
 	first := decide(t, world)
 	slices.Reverse(world.Live)
 	slices.Reverse(world.Desired)

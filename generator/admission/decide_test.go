@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tidegate/tidegate/generator/admission"
 	"github.com/tidegate/tidegate/generator/params"
@@ -168,6 +169,77 @@ held cluster-config-s overlay-gone protected`},
 			change: func(w *admission.World) { w.Ground.Revision = "" },
 			want: `answer api-staging api-production web-production web-staging
 held web-staging unexplained not-shown-by-git`},
+		{name: "another kind is asked for", before: scene{overlays: "clusters/s", clusters: two, input: params.Input{Kind: params.ClusterConfig}}, after: scene{overlays: "api/staging clusters/s", clusters: two},
+			want: `answer api-staging cluster-config-s
+held cluster-config-s input-narrowed not-shown-by-git`},
+		{name: "other environments are asked for", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two, input: params.Input{Environments: []string{"staging"}}},
+			want: `answer api-staging web-staging api-production web-production
+held api-production input-narrowed not-shown-by-git
+held web-production input-narrowed not-shown-by-git`},
+		{name: "no kind is asked for, which is services", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging api/production web/production", clusters: two},
+			change: func(w *admission.World) { w.Ground.Input.Kind = "" },
+			want: `answer api-staging api-production web-production
+released web-staging overlay-gone shown-by-git`},
+		{name: "a cluster's configuration is told by the label", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging api/production web/production", clusters: two},
+			change: func(w *admission.World) { w.Live[3].Labels = map[string]string{params.KindLabel: params.ClusterConfig} },
+			want: `answer api-staging api-production web-production web-staging
+held web-staging overlay-gone protected`},
+		{name: "a cluster's configuration is told by the parameter set, without a label", before: scene{overlays: "clusters/eu clusters/s", clusters: two, input: params.Input{Kind: params.ClusterConfig}}, after: scene{overlays: "clusters/eu", clusters: two, input: params.Input{Kind: params.ClusterConfig}},
+			change: func(w *admission.World) { w.Live[1].Labels = nil },
+			want: `answer cluster-config-eu cluster-config-s
+held cluster-config-s overlay-gone protected`},
+		{name: "a cluster's configuration is there, and yields nothing", before: scene{overlays: "clusters/eu clusters/s", clusters: two, input: params.Input{Kind: params.ClusterConfig}}, after: scene{overlays: "clusters/eu clusters/s", clusters: two, input: params.Input{Kind: params.ClusterConfig}},
+			change: func(w *admission.World) { w.Desired = w.Desired[:1] },
+			want: `answer cluster-config-eu cluster-config-s
+held cluster-config-s unexplained not-shown-by-git`},
+		{name: "a selector cannot be read, and the overlay is gone", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging api/production web/production", clusters: two},
+			change: func(w *admission.World) { w.Ground.Environments["staging"] = broken },
+			want: `answer api-staging api-production web-production web-staging
+held web-staging platform-changed not-shown-by-git`},
+		{name: "the cluster was made anew under its name, and the Applications are renamed", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: "eu:tier=production s@other:tier=staging", platform: renamed},
+			want: `answer api-production web-production api-staging web-staging
+held api-staging renamed not-shown-by-git
+held web-staging renamed not-shown-by-git
+waiting api-staging-s predecessor api-staging
+waiting web-staging-s predecessor web-staging`},
+		{name: "the folders are moved within a shared namespace", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two, platform: renamed},
+			change: func(w *admission.World) {
+				inOneNamespace(w)
+				for i := range w.Desired {
+					w.Desired[i].Path = "moved/" + w.Desired[i].Path
+				}
+			},
+			want: `answer api-production web-production api-staging web-staging
+held api-staging renamed not-shown-by-git
+held web-staging renamed not-shown-by-git
+waiting api-staging-s predecessor api-staging
+waiting web-staging-s predecessor web-staging`},
+		{name: "the same folders are of other services in a shared namespace", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two, platform: renamed},
+			change: func(w *admission.World) {
+				inOneNamespace(w)
+				for i := range w.Desired {
+					w.Desired[i].Service += "2"
+				}
+			},
+			want: `answer api-production web-production api-staging web-staging
+held api-staging renamed not-shown-by-git
+held web-staging renamed not-shown-by-git
+waiting api-staging-s predecessor api-staging
+waiting web-staging-s predecessor web-staging`},
+		{name: "the old name is being deleted, and has no annotation", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two, platform: renamed},
+			change: func(w *admission.World) {
+				for _, at := range []int{1, 3} {
+					w.Live[at].Deleting, w.Live[at].Parameters = true, ""
+				}
+			},
+			want: `answer api-production web-production
+going api-staging
+going web-staging
+waiting api-staging-s predecessor api-staging
+waiting web-staging-s predecessor web-staging`},
+		{name: "in doubt, one has the annotation of another one", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two},
+			change: func(w *admission.World) { w.Unknown, w.Live[3].Parameters = "never read", w.Live[0].Parameters },
+			want:   `refused unreadable 409`},
 		{name: "nothing is desired", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two},
 			change: func(w *admission.World) { w.Desired = nil },
 			want: `answer api-production api-staging web-production web-staging
@@ -269,6 +341,23 @@ unguarded guard-off`},
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+// broken is a selector that no label selector can be made of.
+var broken = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Broken"}}}
+
+// inOneNamespace puts everything, live or desired, into one namespace.
+func inOneNamespace(w *admission.World) {
+	for i := range w.Desired {
+		w.Desired[i].Namespace = "shared"
+	}
+	for i := range w.Live {
+		app := &w.Live[i]
+		app.Parameters = strings.Replace(app.Parameters, `"namespace":"`+app.DestinationNamespace+`"`, `"namespace":"shared"`, 1)
+		app.DestinationNamespace = "shared"
+		// Told by the parameter set alone.
+		app.DestinationServer, app.DestinationName = "", ""
 	}
 }
 
