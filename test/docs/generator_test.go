@@ -66,7 +66,7 @@ func TestTheCommandsOfTheDocumentsWork(t *testing.T) {
 func TestMakeHasTheTargetsOfTheDocuments(t *testing.T) {
 	makefile := read(t, "Makefile")
 	for _, document := range []string{page, "README.md", "docs/architecture.md"} {
-		for _, match := range regexp.MustCompile("(?m)(?:^|`)make ([a-z-]+)").FindAllStringSubmatch(read(t, document), -1) {
+		for _, match := range regexp.MustCompile("(?m)(?:^|`)make ([a-z0-9-]+)").FindAllStringSubmatch(read(t, document), -1) {
 			if !regexp.MustCompile(`(?m)^` + match[1] + `:`).MatchString(makefile) {
 				t.Errorf("%s tells of make %s, which there is not", document, match[1])
 			}

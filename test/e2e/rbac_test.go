@@ -131,7 +131,7 @@ func (r *rights) once(ctx context.Context, out *complaints) {
 	reads := live.New(live.Options{Client: r.argo, Namespace: controlplane.Namespace})
 	set, err := reads.ApplicationSet(ctx, "tidegate-services")
 	out.add(err)
-	_, err = reads.Applications(ctx, "any")
+	_, err = reads.Applications(ctx)
 	out.add(err)
 	if set != nil {
 		out.add(reads.EndAcknowledgement(ctx, set))
