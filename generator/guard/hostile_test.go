@@ -2,6 +2,8 @@ package guard_test
 
 import (
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,10 +13,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/client-go/tools/record"
 
 	"github.com/tidegate/tidegate/generator"
 	"github.com/tidegate/tidegate/generator/admission"
 	"github.com/tidegate/tidegate/generator/fleet"
+	"github.com/tidegate/tidegate/generator/guard"
 	"github.com/tidegate/tidegate/generator/live"
 	"github.com/tidegate/tidegate/generator/params"
 )
@@ -227,5 +231,28 @@ func TestAMistakeInADecisionIsAnErrorAndDoesNotEndTheProcess(t *testing.T) {
 	g.Repository = nil
 	if _, err := g.Answer(t.Context(), asked); err == nil || !strings.Contains(err.Error(), "the generator has failed") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestPeopleAreToldOnceOfAnApplicationSetThatIsTooLarge(t *testing.T) {
+	services := make([]string, 1001)
+	for i := range services {
+		services[i] = fmt.Sprintf("service-%04d", i)
+	}
+	w := newWorld(t, services...)
+	events, recorded := record.NewFakeRecorder(100), []string{}
+	g := w.guard(&said{})
+	g.Policy.Ramp, g.Tell = 0, guard.Tell(events, slog.New(slog.DiscardHandler), "argocd")
+	for range 3 {
+		w.answered(t, g)
+	}
+	close(events.Events)
+	for event := range events.Events {
+		if strings.Contains(event, "TooManyApplications") {
+			recorded = append(recorded, event)
+		}
+	}
+	if len(recorded) == 0 || len(recorded) > 2 || !strings.Contains(recorded[0], "{environments: [production]} (1001)") {
+		t.Errorf("%q", recorded)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tidegate/tidegate/generator/admission"
 	"github.com/tidegate/tidegate/generator/live"
+	"github.com/tidegate/tidegate/generator/params"
 )
 
 // Report is what people should know of the last decision for an ApplicationSet.
@@ -30,6 +31,8 @@ type Report struct {
 	Acknowledgement admission.Acknowledgement
 	// Next is when time alone may change the answer; zero for never.
 	Next time.Time
+	// TooMany says that there are too many for one ApplicationSet, and how to divide them; empty where there are not.
+	TooMany string
 	// Revision is that of the repository.
 	Revision string
 }
@@ -41,13 +44,22 @@ func (c *considered) report() Report {
 	d := c.decision
 	return Report{
 		Doubt: d.Doubt, Sets: len(d.Parameters), Held: d.Held, Released: d.Released, Admitted: d.Admitted, Waiting: d.Waiting,
-		Digest: d.Digest, Acknowledgement: d.Acknowledgement, Next: d.Next, Revision: c.demand.ground.Revision,
+		Digest: d.Digest, Acknowledgement: d.Acknowledgement, Next: d.Next, TooMany: c.demand.tooMany(), Revision: c.demand.ground.Revision,
 	}
+}
+
+func (d *demand) tooMany() string {
+	for _, finding := range d.findings {
+		if finding.Kind == params.TooMany {
+			return finding.Message
+		}
+	}
+	return ""
 }
 
 // says identifies what a report tells a person: not how often.
 func (r Report) says() string {
-	return strings.Join([]string{r.Refused, r.Doubt, r.Digest, fmt.Sprint(r.Released, r.Admitted, len(r.Waiting))}, "\x00")
+	return strings.Join([]string{r.Refused, r.Doubt, r.Digest, r.TooMany, fmt.Sprint(r.Released, r.Admitted, len(r.Waiting))}, "\x00")
 }
 
 // reports are the last ones of the ApplicationSets there are.
@@ -99,5 +111,5 @@ func (r *reports) record(name string, now Report, there []live.ApplicationSet) b
 
 // eventful tells whether a report says anything at all.
 func (r Report) eventful() bool {
-	return r.Refused != "" || r.Doubt != "" || len(r.Held)+len(r.Released)+len(r.Admitted)+len(r.Waiting) > 0
+	return r.Refused != "" || r.Doubt != "" || r.TooMany != "" || len(r.Held)+len(r.Released)+len(r.Admitted)+len(r.Waiting) > 0
 }

@@ -34,6 +34,9 @@ func (r Report) messages(namespace, name string) []message {
 	if r.Doubt != "" {
 		add("SourcesInDoubt", true, "Every Application stays as it is, and no new one comes: %s", r.Doubt)
 	}
+	if r.TooMany != "" {
+		add("TooManyApplications", true, "%s", r.TooMany)
+	}
 	if len(r.Held) > 0 {
 		add("RemovalHeld", true, "%d held. To let exactly these go: %s\n%s", len(r.Held), acknowledge(namespace, name, r.Digest), removals(r.Held))
 	}

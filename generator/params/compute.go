@@ -30,6 +30,7 @@ func Compute(world World, input Input) (*Result, error) {
 	case len(c.problems) > 0:
 		return nil, &Refusal{Problems: c.problems}
 	case len(c.Sets) > 0:
+		c.size()
 		return &c.Result, nil
 	case c.narrowed():
 		return nil, &InputError{Problems: []string{"input.parameters: nothing is left; an empty answer would delete every Application"}}

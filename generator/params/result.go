@@ -58,6 +58,8 @@ const (
 	VacantEnvironment FindingKind = "vacant-environment"
 	// NoOverlay is a service without overlays: it yields no Application.
 	NoOverlay FindingKind = "no-overlay"
+	// TooMany is more Applications than one ApplicationSet should have.
+	TooMany FindingKind = "too-many"
 )
 
 // Refusal is why there is no answer: the repository and the clusters do not fit together. Everything that is wrong is
