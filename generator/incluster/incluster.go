@@ -98,7 +98,7 @@ func New(options Options) (*Generator, error) {
 		return nil, err
 	}
 	g.fleet = fleet.Watch(fleet.WatchOptions{Client: g.kube, Namespace: options.Namespace, Limit: options.Stale, Log: options.Log})
-	g.events = record.NewBroadcaster()
+	g.events = newBroadcaster()
 	recorder := g.events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component})
 	of := live.Options{Client: g.argo, Namespace: options.Namespace, ConfigMaps: options.ConfigMaps, Limit: options.Stale, Log: options.Log}
 	if options.Supersede != nil && g.mirror != nil {
