@@ -72,6 +72,12 @@ func (a *argocd) lead() {
 		Policy: policy, Client: a.client, Repository: a, Projects: a, Events: a.events,
 		Metrics: supersede.NewMetrics(a.registry), Log: slog.New(slog.DiscardHandler),
 	})
+	a.start()
+	a.releaser.Seen(a.live())
+}
+
+// start has the Releaser act.
+func (a *argocd) start() {
 	ctx, stop := context.WithCancel(a.t.Context())
 	done := make(chan struct{})
 	a.stop, a.done = stop, done
@@ -82,7 +88,6 @@ func (a *argocd) lead() {
 			a.t.Error(err)
 		}
 	}()
-	a.releaser.Seen(a.live())
 }
 
 func (a *argocd) resign() {

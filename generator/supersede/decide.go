@@ -3,7 +3,8 @@
 // With several waves Argo CD's operation runs until every wave but the last is healthy, and while it waits for what will
 // never become healthy it starts no other, not even for the commit that repairs it. Where that commit is known, this
 // package ends the waiting operation as Argo CD's API server does (server/application/application.go, TerminateOperation)
-// and starts the newer revision's as auto-sync does (controller/appcontroller.go, autoSync).
+// and starts the newer revision's as auto-sync does (controller/appcontroller.go, autoSync). It starts that too after an
+// operation of auto-sync that ended by itself: auto-sync overlooks what came while it was under way.
 //
 // It never touches what a human started, a hook under way, a partial sync, a rollback, a deletion or a closed sync window,
 // and it never ends an operation without a newer revision that changes the Application's files.
@@ -79,6 +80,11 @@ type Facts struct {
 	Window string
 }
 
+// unseen tells whether there is something newer than the revision that Argo CD has compared with.
+func (f *Facts) unseen(compared string) bool {
+	return f.Newest != "" && f.Newest != compared && f.Behind
+}
+
 // Decide says what is to be done about an Application. Without facts it answers Ask where it needs them; where it does not,
 // they make no difference. It is pure.
 func (p Policy) Decide(app *v1alpha1.Application, now time.Time, memory Memory, facts *Facts) Verdict {
@@ -100,7 +106,7 @@ func (p Policy) Decide(app *v1alpha1.Application, now time.Time, memory Memory, 
 	case common.OperationTerminating:
 		verdict = leave("its operation is being terminated")
 	default:
-		verdict = ended(app, now, memory, facts)
+		verdict = p.ended(app, now, memory, facts)
 	}
 	verdict.From = revision(state)
 	return verdict
@@ -182,7 +188,7 @@ func newer(app *v1alpha1.Application, now time.Time, memory Memory, facts *Facts
 		return leave("Argo CD has not compared its source yet")
 	case from != to && facts.Changed && app.Status.Sync.Status == v1alpha1.SyncStatusCodeOutOfSync:
 		return Verdict{Action: Terminate, Reason: "a newer revision changes what it applies", To: to}
-	case facts.Newest != "" && facts.Newest != to && facts.Behind:
+	case facts.unseen(to):
 		return behind(now, memory, facts)
 	case from != to && facts.Changed:
 		return leave(fmt.Sprintf("it is %s with %s: there is nothing to release it for", app.Status.Sync.Status, to))
@@ -212,30 +218,24 @@ func manual(app *v1alpha1.Application, verdict Verdict) Verdict {
 	return Verdict{Action: Report, Reason: reason, To: verdict.To}
 }
 
-// ended decides about an operation that is over. If it was released, the newer revision's is still to be started, because
+// ended decides about an operation that is over.
+func (p Policy) ended(app *v1alpha1.Application, now time.Time, memory Memory, facts *Facts) Verdict {
+	if marked(app) {
+		return released(app, now, memory, facts)
+	}
+	return p.overlooked(app, now, memory, facts)
+}
+
+// released decides about an operation that was released and is over. The newer revision's is still to be started, because
 // auto-sync will not: once Argo CD has compared with the newer revision, manifest-generate-paths tells it that nothing
 // changed between two equal revisions, so alreadyAttemptedSync (controller/appcontroller.go) takes the terminated sync to
 // the old one for a failed attempt at the new one. That the operation ended otherwise, because it failed or succeeded at
 // the last moment, makes no difference to that.
-func ended(app *v1alpha1.Application, now time.Time, memory Memory, facts *Facts) Verdict {
-	state := app.Status.OperationState
+func released(app *v1alpha1.Application, now time.Time, memory Memory, facts *Facts) Verdict {
+	if reason := unstartable(app); reason != "" {
+		return leave(reason)
+	}
 	switch {
-	case !marked(app):
-		return leave("its operation is over")
-	case app.Operation != nil:
-		return leave("another operation has been asked for")
-	case state.Operation.InitiatedBy.Username == rollingSync:
-		return leave("its ApplicationSet's RollingSync starts the next operation")
-	case !automated(app):
-		return leave("auto-sync has been switched off since")
-	case !compared(app):
-		return leave("Argo CD has not compared its source yet")
-	case app.Status.Sync.Revision == "" || app.Status.Sync.Revision == revision(state):
-		return leave("Argo CD follows the revision again whose operation was released")
-	case app.Status.Sync.Status != v1alpha1.SyncStatusCodeOutOfSync:
-		return leave(fmt.Sprintf("it is %s with %s", app.Status.Sync.Status, app.Status.Sync.Revision))
-	case refused(app) != "":
-		return leave(refused(app))
 	case facts == nil:
 		return Verdict{Action: Ask, Reason: "may the newer revision's operation start?"}
 	case facts.Window != "":
@@ -243,11 +243,31 @@ func ended(app *v1alpha1.Application, now time.Time, memory Memory, facts *Facts
 	case !facts.Changed:
 		return leave("no newer revision changes its files")
 	}
-	if facts.Newest != "" && facts.Newest != app.Status.Sync.Revision && facts.Behind &&
-		state.FinishedAt != nil && now.Sub(state.FinishedAt.Time) < patience {
+	state := app.Status.OperationState
+	if facts.unseen(app.Status.Sync.Revision) && state.FinishedAt != nil && now.Sub(state.FinishedAt.Time) < patience {
 		return behind(now, memory, facts)
 	}
 	return Verdict{Action: Start, Reason: "the operation it replaces has ended", To: app.Status.Sync.Revision}
+}
+
+// unstartable says why the newer revision's operation is not to be written after the last one has ended; empty if it may.
+func unstartable(app *v1alpha1.Application) string {
+	state := app.Status.OperationState
+	switch {
+	case app.Operation != nil:
+		return "another operation has been asked for"
+	case state.Operation.InitiatedBy.Username == rollingSync:
+		return "its ApplicationSet's RollingSync starts the next operation"
+	case !automated(app):
+		return "auto-sync has been switched off since"
+	case !compared(app):
+		return "Argo CD has not compared its source yet"
+	case app.Status.Sync.Revision == "" || app.Status.Sync.Revision == revision(state):
+		return "its last operation's revision is the one that Argo CD follows"
+	case app.Status.Sync.Status != v1alpha1.SyncStatusCodeOutOfSync:
+		return fmt.Sprintf("it is %s with %s", app.Status.Sync.Status, app.Status.Sync.Revision)
+	}
+	return refused(app)
 }
 
 // refused says why auto-sync would not sync what is OutOfSync; empty if it would (autoSync).

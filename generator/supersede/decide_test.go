@@ -201,6 +201,7 @@ func TestTheFixIsStartedOnceWhatBlockedItHasEnded(t *testing.T) {
 		{name: "Argo CD has started it", edit: func(app *v1alpha1.Application) { app.Operation = &v1alpha1.Operation{} }, want: supersede.Leave},
 		{name: "the note is another operation's", edit: state(func(s *v1alpha1.OperationState) {
 			s.StartedAt = metav1.NewTime(started.Add(time.Minute))
+			s.Operation.InitiatedBy = v1alpha1.OperationInitiator{Username: "admin"}
 		}), want: supersede.Leave},
 		{name: "a RollingSync starts it", edit: func(app *v1alpha1.Application) {
 			app.Spec.SyncPolicy.Automated = nil

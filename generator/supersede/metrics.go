@@ -11,12 +11,13 @@ import (
 type Outcome string
 
 const (
-	Released  Outcome = "released"
-	Repeated  Outcome = "repeated"
-	Started   Outcome = "started"
-	Reported  Outcome = "reported"
-	Refreshed Outcome = "refreshed"
-	Failed    Outcome = "failed"
+	Released   Outcome = "released"
+	Repeated   Outcome = "repeated"
+	Started    Outcome = "started"
+	Overlooked Outcome = "overlooked"
+	Reported   Outcome = "reported"
+	Refreshed  Outcome = "refreshed"
+	Failed     Outcome = "failed"
 )
 
 // Metrics of a Releaser.
@@ -34,7 +35,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "supersede_total",
-			Help: "What was done about sync operations that block a newer revision. released: ended one. repeated: ended it again, because something revived it. started: wrote the newer revision's. reported: told a human, because it is not ours to end. refreshed: asked Argo CD to compare with the newest revision. failed: could not decide or write; it is tried again.",
+			Help: "What was done about sync operations that block a newer revision. released: ended one. repeated: ended it again, because something revived it. started: wrote the newer revision's. overlooked: wrote that of a revision that came during an operation, and that auto-sync overlooks. reported: told a human, because it is not ours to end. refreshed: asked Argo CD to compare with the newest revision. failed: could not decide or write; it is tried again.",
 		}, []string{"outcome"}),
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "supersede_waiting",
@@ -42,7 +43,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		}),
 		names: map[types.NamespacedName]bool{},
 	}
-	for _, outcome := range []Outcome{Released, Repeated, Started, Reported, Refreshed, Failed} {
+	for _, outcome := range []Outcome{Released, Repeated, Started, Overlooked, Reported, Refreshed, Failed} {
 		m.outcomes.WithLabelValues(string(outcome))
 	}
 	registerer.MustRegister(m.outcomes, m.waiting)

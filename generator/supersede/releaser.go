@@ -24,6 +24,7 @@ const workers = 4
 const (
 	EventSuperseded = "Superseded"
 	EventStarted    = "SupersedingSyncStarted"
+	EventOverlooked = "OverlookedSyncStarted"
 	EventWaits      = "NewerRevisionWaits"
 )
 
@@ -49,7 +50,8 @@ type Releaser struct {
 	queue   workqueue.TypedRateLimitingInterface[types.NamespacedName]
 }
 
-// entry is an Application whose operation is under way, or was released and is yet to be replaced.
+// entry is an Application whose operation is under way, or was released and is yet to be replaced, or has ended and may have
+// left a newer revision behind.
 type entry struct {
 	app    *v1alpha1.Application
 	memory Memory
@@ -62,15 +64,14 @@ func New(options Options) *Releaser {
 
 // Seen tells of an Application as it is now, with all its fields. It does not keep the object, and it returns at once.
 func (r *Releaser) Seen(app *v1alpha1.Application) {
-	state := app.Status.OperationState
-	if state == nil || state.Phase.Completed() && !marked(app) {
-		r.Gone(app.Namespace, app.Name)
-		return
-	}
 	name := types.NamespacedName{Namespace: app.Namespace, Name: app.Name}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	known := r.entries[name]
+	if !concerns(app, known, time.Now()) {
+		r.drop(name)
+		return
+	}
 	if known == nil || known.app.UID != app.UID {
 		known = &entry{}
 		r.entries[name] = known
@@ -87,8 +88,28 @@ func (r *Releaser) Gone(namespace, name string) {
 	key := types.NamespacedName{Namespace: namespace, Name: name}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	delete(r.entries, key)
-	r.Metrics.waits(key, false)
+	r.drop(key)
+}
+
+// drop forgets an Application. The caller holds the mutex.
+func (r *Releaser) drop(name types.NamespacedName) {
+	delete(r.entries, name)
+	r.Metrics.waits(name, false)
+}
+
+// concerns tells whether there may be something to do about an Application. Whether a revision came during an operation that
+// has ended is known only to who saw it under way: what is OutOfSync otherwise may be drift.
+func concerns(app *v1alpha1.Application, known *entry, now time.Time) bool {
+	state := app.Status.OperationState
+	switch {
+	case state == nil:
+		return false
+	case !state.Phase.Completed() || marked(app):
+		return true
+	case known == nil || known.app.UID != app.UID:
+		return false
+	}
+	return known.app.Status.OperationState.StartedAt.Equal(&state.StartedAt) && !settled(known.app, now)
 }
 
 // Wake has every Application looked at: the repository has a new revision.
@@ -229,12 +250,11 @@ func (r *Releaser) act(ctx context.Context, name types.NamespacedName, app *v1al
 		if err := r.start(ctx, app, verdict.To); err != nil {
 			return 0, err
 		}
-		r.Events.Eventf(app, corev1.EventTypeNormal, EventStarted, "Started the sync to %s in place of the one to %s", verdict.To, verdict.From)
-		r.said(ctx, Started, "superseding: started the newer revision's sync", app, verdict)
+		r.started(ctx, app, verdict)
 	case Report:
 		r.remember(name, app, func(m *Memory) { m.report = verdict.To })
 		r.Events.Eventf(app, corev1.EventTypeWarning, EventWaits,
-			"A newer revision, %s, waits behind the sync to %s, which waits for %s. %s: to let it in, run: argocd app terminate-op %s",
+			"A newer revision, %s, waits behind the sync to %s, which waits for %s. %s: to let it in, run: argocd app terminate-op %[5]s; argocd app sync %[5]s",
 			verdict.To, verdict.From, verdict.WaitedFor, verdict.Reason, app.QualifiedName())
 		r.said(ctx, Reported, "superseding: a newer revision waits, and the operation is not ours to end", app, verdict)
 	}
@@ -255,6 +275,17 @@ func (r *Releaser) released(ctx context.Context, name types.NamespacedName, app 
 	r.Events.Eventf(app, corev1.EventTypeNormal, EventSuperseded,
 		"Released the sync to %s, which waited for %s: %s changes what it applies", verdict.From, verdict.WaitedFor, verdict.To)
 	r.said(ctx, Released, "superseding: released a sync that blocked its fix", app, verdict)
+}
+
+func (r *Releaser) started(ctx context.Context, app *v1alpha1.Application, verdict Verdict) {
+	if marked(app) {
+		r.Events.Eventf(app, corev1.EventTypeNormal, EventStarted, "Started the sync to %s in place of the one to %s", verdict.To, verdict.From)
+		r.said(ctx, Started, "superseding: started the newer revision's sync", app, verdict)
+		return
+	}
+	r.Events.Eventf(app, corev1.EventTypeNormal, EventOverlooked,
+		"Started the sync to %s, which came during the one to %s: auto-sync does not take it for new", verdict.To, verdict.From)
+	r.said(ctx, Overlooked, "superseding: started the sync to a revision that auto-sync overlooks", app, verdict)
 }
 
 func (r *Releaser) said(ctx context.Context, outcome Outcome, message string, app *v1alpha1.Application, verdict Verdict) {

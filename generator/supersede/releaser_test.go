@@ -255,7 +255,7 @@ func TestWhatAHumanStartedIsReportedOnceAndNotTouched(t *testing.T) {
 	run(t, app, nil, func(a *argocd) {
 		pass(time.Hour)
 		want := []string{fmt.Sprintf("Warning NewerRevisionWaits A newer revision, %s, waits behind the sync to %s, which waits for "+
-			"healthy state of apps/Deployment/payments-api. admin started it: to let it in, run: argocd app terminate-op argocd/payments-api-staging", repair, bad)}
+			"healthy state of apps/Deployment/payments-api. admin started it: to let it in, run: argocd app terminate-op argocd/payments-api-staging; argocd app sync argocd/payments-api-staging", repair, bad)}
 		if difference := cmp.Diff(want, a.said()); difference != "" {
 			t.Error(difference)
 		}
