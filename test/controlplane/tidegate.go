@@ -2,7 +2,9 @@ package controlplane
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -170,6 +172,26 @@ func (t *Tidegate) StartGenerator(ctx context.Context) error {
 	return t.run.until(ctx, "the generator is ready", func(ctx context.Context) error {
 		return get(ctx, http.DefaultClient, t.GeneratorURL+"/readyz")
 	})
+}
+
+// Doubts is nil when the generator's readiness tells of a doubt that contains a text.
+func (t *Tidegate) Doubts(ctx context.Context, text string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.GeneratorURL+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(response.Body)
+	if err := errors.Join(err, response.Body.Close()); err != nil {
+		return err
+	}
+	if !strings.Contains(string(body), text) {
+		return fmt.Errorf("it says %s", body)
+	}
+	return nil
 }
 
 // install tells Argo CD where the generator is.
