@@ -39,7 +39,7 @@ func (d *deciding) decide() (*Decision, error) {
 		return nil, err
 	}
 	for _, g := range d.held() {
-		d.Parameters = append(d.Parameters, raw(g.app))
+		d.Parameters, d.body = append(d.Parameters, raw(g.app)), nil
 	}
 	return d.Decision, nil
 }

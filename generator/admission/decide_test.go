@@ -522,4 +522,11 @@ func TestTheBodyIsWhatArgoCDExpects(t *testing.T) {
 	if diff := cmp.Diff("x"+string(want), string(decide(t, world).AppendBody([]byte("x")))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
+	if diff := cmp.Diff(string(want), string(decide(t, world).Body())); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	held := decide(t, installed(t, here).now(scene{overlays: "api/staging web/staging web/production", clusters: two}))
+	if diff := cmp.Diff(string(held.AppendBody(nil)), string(held.Body())); diff != "" || len(held.Held) != 1 {
+		t.Errorf("with one that is held, -want +got:\n%s", diff)
+	}
 }

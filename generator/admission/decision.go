@@ -36,6 +36,9 @@ type Decision struct {
 	// Next is when, at the earliest, time alone may change the answer: an unsettled Application runs out of time, so that a waiting
 	// one may come in, or one is not Younger any more. Zero: it does not.
 	Next time.Time
+
+	// body is the whole answer, where nothing had to be added to it.
+	body []byte
 }
 
 // Unguarded is why an answer is not guarded.
@@ -73,21 +76,44 @@ func (d *Decision) AppendBody(to []byte) []byte {
 	return append(to, after...)
 }
 
-// marshal appends parameter sets, which lie one after the other in one piece of memory.
+// Body is what AppendBody appends. It is shared and must not be changed.
+func (d *Decision) Body() []byte {
+	if d.body != nil {
+		return d.body
+	}
+	return d.AppendBody(nil)
+}
+
+// marshal appends parameter sets, which lie in the body of the answer as it is where no others follow.
 func (d *Decision) marshal(sets []*params.Set) error {
+	if len(sets) == 0 {
+		return nil
+	}
 	var buffer bytes.Buffer
 	encoder, ends := json.NewEncoder(&buffer), make([]int, len(sets))
 	for i, set := range sets {
+		if i == 0 {
+			buffer.WriteString(before)
+		} else {
+			buffer.WriteString(between)
+		}
 		if err := encoder.Encode(set); err != nil {
 			return refuse(Broken, "the parameter set %s cannot be marshalled: %v", set.Name, err)
 		}
-		ends[i] = buffer.Len()
-	}
-	start, all := 0, buffer.Bytes()
-	for _, end := range ends {
 		// Encode ends each with a newline.
-		d.Parameters = append(d.Parameters, json.RawMessage(all[start:end-1:end-1]))
-		start = end
+		ends[i] = buffer.Len() - 1
+		buffer.Truncate(ends[i])
+		if i == 0 {
+			// They are about as large as the first one; growing step by step would copy all of them several times.
+			buffer.Grow((ends[0]+ends[0]/8)*(len(sets)-1) + len(after))
+		}
+	}
+	buffer.WriteString(after)
+	start := len(before)
+	d.body = buffer.Bytes()
+	for _, end := range ends {
+		d.Parameters = append(d.Parameters, json.RawMessage(d.body[start:end:end]))
+		start = end + len(between)
 	}
 	return nil
 }

@@ -83,7 +83,7 @@ func (g *Guard) Wanted(ctx context.Context, applicationSet string) (string, erro
 	if c.refusal != nil {
 		return "", c.refusal
 	}
-	return digest(c.decision.AppendBody(nil)), nil
+	return digest(c.decision.Body()), nil
 }
 
 // Due are the ApplicationSets whose answer may be another one only because time has passed: new Applications that have not

@@ -136,7 +136,7 @@ type considered struct {
 
 func (c *considered) answer() *generator.Answer {
 	return &generator.Answer{
-		Body: c.decision.AppendBody(nil), Count: len(c.decision.Parameters),
+		Body: c.decision.Body(), Count: len(c.decision.Parameters),
 		Findings: c.demand.findings, Revision: c.demand.ground.Revision, Rendered: c.demand.rendered,
 	}
 }

@@ -60,7 +60,7 @@ type world struct {
 	listing chan struct{}
 }
 
-func newWorld(t *testing.T, services ...string) *world {
+func newWorld(t testing.TB, services ...string) *world {
 	t.Helper()
 	var set v1alpha1.ApplicationSet
 	if err := yaml.UnmarshalStrict(manifests.Services, &set); err != nil {
@@ -79,7 +79,7 @@ func newWorld(t *testing.T, services ...string) *world {
 }
 
 // commit makes a revision with these services, each in both environments.
-func (w *world) commit(t *testing.T, services ...string) {
+func (w *world) commit(t testing.TB, services ...string) {
 	t.Helper()
 	declared, err := platform.Parse(platform.File, []byte(platformText))
 	if err != nil {

@@ -183,7 +183,8 @@ func TestAnAnswerIsRememberedOnlyForTheSameWorld(t *testing.T) {
 			w.set = &set
 		}, "spec.goTemplate"},
 		{"one more is live", func(t *testing.T, w *world) { w.another(t, "held-production", time.Time{}) }, "held-production"},
-		{"the annotation of what is live was edited", func(_ *testing.T, w *world) { w.apps = slices.Clone(w.apps); w.apps[0].Parameters = "{}" }, ""},
+		{"one is being deleted", func(_ *testing.T, w *world) { w.apps = slices.Clone(w.apps); w.apps[0].Deleting = true }, ""},
+		{"one was made anew", func(_ *testing.T, w *world) { w.apps = slices.Clone(w.apps); w.apps[0].UID = "anew" }, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, "api", "web")

@@ -17,7 +17,7 @@ import (
 
 // Compute works out the parameter sets. Its error is an *InputError (the input names what is not there) or a *Refusal.
 func Compute(world World, input Input) (*Result, error) {
-	c := &computation{World: world, input: input, names: map[string]string{}, settings: map[settingsKey]*settings{}, labelValues: map[string]bool{}}
+	c := &computation{World: world, input: input, wanted: setOf(input.Services), names: map[string]string{}, settings: map[settingsKey]*settings{}, labelValues: map[string]bool{}}
 	if err := c.knownNames(); err != nil {
 		return nil, err
 	}
@@ -44,7 +44,9 @@ func Compute(world World, input Input) (*Result, error) {
 type computation struct {
 	World
 	Result
-	input    Input
+	input Input
+	// wanted are the services that are asked for; nil for all.
+	wanted   map[string]bool
 	problems []string
 	names    map[string]string
 	settings map[settingsKey]*settings
@@ -75,13 +77,26 @@ func (c *computation) knownNames() error {
 		field        string
 		names, known []string
 	}{{"services", c.input.Services, services}, {"environments", c.input.Environments, environments}} {
+		known := setOf(list.known)
 		for i, name := range list.names {
-			if !slices.Contains(list.known, name) {
+			if !known[name] {
 				problems.add("%s[%d]: there is no %s %q; %s", list.field, i, strings.TrimSuffix(list.field, "s"), name, strict.Hint(name, list.known))
 			}
 		}
 	}
 	return problems.err()
+}
+
+// setOf is nil for nil.
+func setOf(names []string) map[string]bool {
+	if names == nil {
+		return nil
+	}
+	out := make(map[string]bool, len(names))
+	for _, name := range names {
+		out[name] = true
+	}
+	return out
 }
 
 // target is an environment that is asked for, with its clusters.
@@ -98,7 +113,7 @@ func (c *computation) services() {
 	c.Sets = make([]Set, 0, c.count(targets))
 	for i := range c.View.Services {
 		service := &c.View.Services[i]
-		if c.input.Services != nil && !slices.Contains(c.input.Services, service.Name) {
+		if c.wanted != nil && !c.wanted[service.Name] {
 			continue
 		}
 		if len(service.Overlays) == 0 {
@@ -122,7 +137,7 @@ func (c *computation) count(targets map[string]*target) int {
 	sets := 0
 	for _, service := range c.View.Services {
 		for _, overlay := range service.Overlays {
-			if t := targets[overlay.Environment]; t != nil && (c.input.Services == nil || slices.Contains(c.input.Services, service.Name)) {
+			if t := targets[overlay.Environment]; t != nil && (c.wanted == nil || c.wanted[service.Name]) {
 				sets += len(t.clusters)
 			}
 		}
