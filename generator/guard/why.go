@@ -57,7 +57,7 @@ const (
 // Why explains an Application.
 func (g *Guard) Why(ctx context.Context, namespace, name string) (*Explanation, error) {
 	known := map[string]bool{}
-	var refused []string
+	var refused, doubts []string
 	all, err := g.Live.Applications(ctx)
 	if err != nil {
 		return nil, err
@@ -71,7 +71,14 @@ func (g *Guard) Why(ctx context.Context, namespace, name string) (*Explanation, 
 		if explanation := c.explain(namespace, name); explanation != nil {
 			return explanation, nil
 		}
+		if c.decision != nil && c.decision.Doubt != "" {
+			doubts = append(doubts, fmt.Sprintf("of the ApplicationSet %s everything stays as it is, and no new Application comes: %s", set.Name, c.decision.Doubt))
+		}
 		c.names(known)
+	}
+	if len(doubts) > 0 {
+		// What it would need is not known.
+		return &Explanation{Application: name, State: Absent, Why: append(refused, doubts...)}, nil
 	}
 	return g.absent(ctx, name, known, refused)
 }

@@ -101,11 +101,12 @@ func (l *Live) Run(ctx context.Context) {
 // State tells whether what the informers of ApplicationSets and Applications have can be trusted.
 func (l *Live) State() informer.State { return l.sets.State().And(l.applications.State()) }
 
-// Notify sends after each change of an ApplicationSet or an Application that matters, and of the doubt, never blocking: a
-// channel with room for one misses nothing. How often Argo CD looks at an Application does not matter.
+// Notify sends after each change of an ApplicationSet, an AppProject or an Application that matters, and of the doubt, never
+// blocking: a channel with room for one misses nothing. How often Argo CD looks at an Application does not matter.
 func (l *Live) Notify(listener chan<- struct{}) {
 	l.sets.Notify(listener)
 	l.applications.Notify(listener)
+	l.projects.Notify(listener)
 }
 
 // ApplicationSets are those that an informer has seen with a plugin generator whose ConfigMap is ours, sorted by name.
