@@ -9,16 +9,15 @@ import (
 )
 
 // settling is for how long after the end of an operation nothing is concluded from what is seen: a comparison that was
-// under way says what it was like before. It is shorter than the 5 seconds after which auto-sync heals
-// (--self-heal-timeout-seconds of the application controller).
+// under way says what it was like before, and auto-sync has its turn.
 const settling = 3 * time.Second
 
 // overlooked decides about an operation of auto-sync that has ended by itself, for better or worse. A newer revision that
 // Argo CD saw meanwhile is not new to it any more: manifest-generate-paths tells it that nothing changed between two equal
 // revisions, and alreadyAttemptedSync (controller/appcontroller.go) then looks at the source only and takes the last sync
 // for one to the newer revision. If it failed, auto-sync gives the newer one up; if it succeeded, auto-sync leaves it
-// OutOfSync, or with selfHeal syncs the resources that differ, which runs no hooks. The same revision is never synced twice:
-// once it is the last operation's, there is none newer.
+// OutOfSync, or with selfHeal syncs the resources that differ, at once and without hooks: there is no coming before that. The
+// same revision is never synced twice: once it is the last operation's, there is none newer.
 func (p Policy) overlooked(app *v1alpha1.Application, now time.Time, memory Memory, facts *Facts) Verdict {
 	state := app.Status.OperationState
 	if reason := p.seesItself(app); reason != "" {
