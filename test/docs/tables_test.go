@@ -53,7 +53,7 @@ func withTable(t *testing.T, document, name string, rows []string) string {
 	marker := "<!-- " + name + ": made by make generate -->\n"
 	before, rest, found := strings.Cut(document, marker)
 	_, after, ends := strings.Cut(rest, "\n\n")
-	if !found || !ends {
+	if !found || !ends || !strings.HasPrefix(rest, "| ") {
 		t.Fatalf("%s has no table after %s", page, marker)
 	}
 	return before + marker + strings.Join(rows, "\n") + "\n\n" + after
