@@ -296,7 +296,7 @@ func document(all []sets.Set, orders []ordering, outcomes map[string]outcome) st
 			case got.kind == stuck:
 				text = got.String()
 			case order.name == "unplanned" && slices.Contains(racing, set.Name):
-				text = "retries[^1]"
+				text = "first attempt or retries[^1]"
 			}
 			fmt.Fprintf(&out, " %s |", strings.ReplaceAll(text, "|", `\|`))
 		}
@@ -306,7 +306,7 @@ func document(all []sets.Set, orders []ordering, outcomes map[string]outcome) st
 	return out.String()
 }
 
-const race = `[^1]: Not where the API server has yet to notice the webhook that was applied a moment before: a race.
+const race = `[^1]: A race: custom resources are refused unless the API server has yet to notice the webhook that was applied a moment before.
 `
 
 const intro = `# At the first attempt
