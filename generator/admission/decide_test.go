@@ -169,6 +169,11 @@ held cluster-config-s overlay-gone protected`},
 			change: func(w *admission.World) { w.Ground.Revision = "" },
 			want: `answer api-staging api-production web-production web-staging
 held web-staging unexplained not-shown-by-git`},
+		{name: "an environment is gone from tidegate.yaml, and its overlays with it", before: scene{overlays: both, clusters: two},
+			after: scene{overlays: "api/production web/production", clusters: two, platform: declared[:strings.Index(declared, "  - name: staging")] + declared[strings.Index(declared, "  - name: production"):]},
+			want: `answer api-production web-production api-staging web-staging
+held api-staging platform-changed not-shown-by-git
+held web-staging platform-changed not-shown-by-git`},
 		{name: "another kind is asked for", before: scene{overlays: "clusters/s", clusters: two, input: params.Input{Kind: params.ClusterConfig}}, after: scene{overlays: "api/staging clusters/s", clusters: two},
 			want: `answer api-staging cluster-config-s
 held cluster-config-s input-narrowed not-shown-by-git`},
