@@ -88,7 +88,7 @@ protocol: ## the code of Argo CD's plugin protocol, with protoc
 	  --go-grpc_out=. --go-grpc_opt=paths=source_relative $(PROTOCOL)
 
 .PHONY: image
-image: ## the sidecar's image, with docker
+image: ## the image of the sidecar and of the generator, with docker
 	docker build --build-arg VERSION=$(VERSION) -t tidegate:$(VERSION) .
 
 .PHONY: clean

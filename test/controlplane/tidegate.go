@@ -99,6 +99,9 @@ func newTidegate(stack *Stack) (*Tidegate, error) {
 // Binary is the path of one of Tidegate's programs.
 func (t *Tidegate) Binary(name string) string { return filepath.Join(t.binaries, name) }
 
+// TokenFile is the file of the generator's token.
+func (t *Tidegate) TokenFile() string { return t.token }
+
 // StartPlugin starts the sidecar of repo-server.
 func (t *Tidegate) StartPlugin(ctx context.Context, mode PluginMode) error {
 	manifest, err := pluginManifest(mode)

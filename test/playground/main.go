@@ -56,6 +56,7 @@ func instructions(s *controlplane.Stack) string {
 	return strings.NewReplacer(
 		"STAGING", s.Staging.Kubeconfig, "PRODUCTION", s.Production.Kubeconfig, "WORK", s.Repository.Work,
 		"KUBECTL", filepath.Dir(s.Kubectl()), "TIDEGATE", filepath.Dir(s.Tidegate.Binary("tidegate")), "LOGS", filepath.Join(s.Dir, "logs"),
+		"GENERATOR", s.Tidegate.GeneratorURL, "TOKEN", s.Tidegate.TokenFile(),
 	).Replace(`
 Two clusters, Argo CD and Tidegate are running, on the example repository. In another terminal:
 
@@ -83,6 +84,16 @@ See what will happen before it does:
 
   tidegate plan services/payments-api/overlays/production
   kubectl get application payments-api-staging --output jsonpath='{.status.operationState.syncResult.resources[*].name}'
+
+Ask the generator why an Application is there, or is not:
+
+  tidegate why payments-api-production --server GENERATOR --token-file TOKEN
+
+Take production's cluster away by mistake: its Applications stay, and Events say what to do. Then give it back:
+
+  kubectl label secret cluster-production tier-
+  kubectl get events --field-selector reason=RemovalHeld
+  kubectl label secret cluster-production tier=production
 
 Scale by hand (left alone: the autoscaler owns it), change something else by hand (undone):
 
