@@ -237,6 +237,7 @@ func (r *rights) become(rules []rbacv1.PolicyRule, holds func() bool) {
 }
 
 func TestTheGeneratorWorksWithExactlyItsRoleAndSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	s := start(t, controlplane.Options{})
 	r := newRights(s)
 	for _, object := range []client.Object{

@@ -25,6 +25,7 @@ var batches = [][]string{{"canary-1", "canary-2"}, {"first-1", "first-broken"}, 
 // a service is rolled out in steps. Staging is first, the first clusters of production wait for a human, the others for
 // those before them, and none goes on after one that is Degraded. Another service does not notice.
 func TestRolling(t *testing.T) {
+	t.Parallel()
 	s := start(t, controlplane.Options{})
 	s.registerFleet()
 	s.must(s.DefaultProject(t.Context()))

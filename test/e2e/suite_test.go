@@ -12,10 +12,9 @@ import (
 )
 
 // start starts a control plane for one test, and ends it with it. When the test fails, what the servers complained of is
-// shown, and their files are kept. Tests wait most of their time, so two run at once.
+// shown, and their files are kept.
 func start(t *testing.T, options controlplane.Options) *suite {
 	t.Helper()
-	t.Parallel()
 	options.Progress = os.Stderr
 	stack, err := controlplane.New(t.Context(), options)
 	if stack != nil {

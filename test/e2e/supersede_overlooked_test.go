@@ -46,6 +46,7 @@ var arrivals = []arrival{
 // nothing has changed since: it does nothing, or with selfHeal it syncs what differs, without the commit's hooks, which is not
 // ours to prevent. If that sync failed, it gives the commit up. Without waves it is over before the next commit comes.
 func TestACommitThatComesDuringARolloutIsNotForgotten(t *testing.T) {
+	t.Parallel()
 	s := start(t, controlplane.Options{})
 	s.leads(supersede.Policy{Grace: time.Hour, Off: map[string]bool{"sandbox": true}})
 	first := s.commitArrivals("first", func(arrival) string { return arrivalManifests("first", 0, 600) })

@@ -34,6 +34,7 @@ import (
 // Deployment that never becomes healthy, and with manifest-generate-paths not even afterwards. A rollout that is slow and
 // healthy, for which there is nothing newer, is not to be disturbed, and neither is what a human has started.
 func TestARepairIsNotHeldUp(t *testing.T) {
+	t.Parallel()
 	s := start(t, controlplane.Options{})
 	for _, name := range []string{"blocked", "rolling", "slow", "manual"} {
 		s.must(s.Repository.Write("supersede/"+name+"/all.yaml", manifests("good", 0)))

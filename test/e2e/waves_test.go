@@ -10,6 +10,7 @@ import (
 
 // What waves do on a real cluster. The scenarios run at the same time, on one control plane, in namespaces of their own.
 func TestWaves(t *testing.T) {
+	t.Parallel()
 	s := start(t, controlplane.Options{GeneratorArgs: []string{"--supersede-grace=3s"}})
 	s.must(s.Staging.InstallCRDs(t.Context()))
 	s.must(s.Repository.Copy("testdata/repository"))
