@@ -53,14 +53,15 @@ func (f *clusterFlags) register(command *cobra.Command) {
 
 	flags.IntVar(&o.Policy.RemovalCount, "removal-limit", defaults.RemovalCount, "how many Applications of an ApplicationSet may go at once without being acknowledged")
 	flags.IntVar(&o.Policy.RemovalShare, "removal-share", defaults.RemovalShare, "the same as a percentage of its Applications; the larger one counts")
+	flags.DurationVar(&o.Policy.Confirmation, "removal-confirmation", defaults.Confirmation, "how long after an Application was made the repository must have been seen at its newest to tell that its overlay is gone")
 	flags.StringSliceVar(&o.Policy.Protected, "protected-environment", defaults.Protected, "an environment in which nothing goes without being acknowledged; may be repeated")
 	flags.IntVar(&o.Policy.Ramp, "ramp", defaults.Ramp, "how many new Applications of an environment may be unsettled at once; 0 is any number")
 	flags.DurationVar(&o.Policy.SettleTimeout, "settle-timeout", defaults.SettleTimeout, "how long a new Application may take to settle before others do not wait for it any more")
 
 	flags.BoolVar(&o.Push, "push", true, "have Argo CD ask as soon as its answer would be another")
-	flags.BoolVar(&f.supersede, "supersede", true, "end syncs that only wait for what a newer commit has replaced")
+	flags.BoolVar(&f.supersede, "supersede", true, "end syncs that only wait for what a newer commit has replaced, and start the newer one's where Argo CD does not")
 	flags.DurationVar(&f.grace, "supersede-grace", supersede.DefaultGrace, "how long a sync must have waited without progress to be ended")
-	flags.StringSliceVar(&f.never, "supersede-never", nil, "an environment in which no sync is ended; may be repeated")
+	flags.StringSliceVar(&f.never, "supersede-never", nil, "an environment in which no sync is ended or started; may be repeated")
 }
 
 // serveCluster serves beside Argo CD.

@@ -19,11 +19,14 @@ type Policy struct {
 	// SettleTimeout is how long after its creation an Application counts as new. It bounds how long one that never settles
 	// holds up others.
 	SettleTimeout time.Duration
+	// Confirmation is how long after an Application was made the repository must have been seen at its newest to tell that
+	// its folder is gone: clocks differ, and a revision takes its time from one replica's mirror to the others'.
+	Confirmation time.Duration
 }
 
 // DefaultPolicy is that of a generator that is told nothing else.
 func DefaultPolicy() Policy {
-	return Policy{RemovalCount: 1, RemovalShare: 10, Protected: []string{"production"}, Ramp: 20, SettleTimeout: 10 * time.Minute}
+	return Policy{RemovalCount: 1, RemovalShare: 10, Protected: []string{"production"}, Ramp: 20, SettleTimeout: 10 * time.Minute, Confirmation: 2 * time.Minute}
 }
 
 // Check says what is wrong with a policy, in the words of the flags.
@@ -37,6 +40,9 @@ func (p Policy) Check() error {
 		return fmt.Errorf("--ramp is %d: want 0, for any number, or more", p.Ramp)
 	case p.SettleTimeout <= 0:
 		return fmt.Errorf("--settle-timeout is %s: want more than 0, or a new Application that never settles is never waited for", p.SettleTimeout)
+	}
+	if p.Confirmation < 0 {
+		return fmt.Errorf("--removal-confirmation is %s: want 0, for one replica whose clock is Argo CD's, or more", p.Confirmation)
 	}
 	return nil
 }

@@ -116,20 +116,16 @@ func (d *deciding) removals() {
 		if g.Cause == "" {
 			g.Cause, g.Why = d.Ground.cause(&g.set)
 		}
-		if g.Cause == OverlayGone && !g.app.Created.Add(confirmation).Before(d.Ground.Confirmed) {
+		if g.Cause == OverlayGone && !g.app.Created.Add(d.Policy.Confirmation).Before(d.Ground.Confirmed) {
 			g.Cause, g.Why = Younger, d.younger(g)
 		}
 		g.Digest = d.digest(g)
 	}
 }
 
-// confirmation is how long after an Application was made the repository must have been seen at its newest to tell that its
-// folder is gone: clocks differ, and a revision takes its time from one replica's mirror to Argo CD.
-const confirmation = 2 * time.Minute
-
 // younger says that what is known of the repository may be older than an Application. It may go when that is known better.
 func (d *deciding) younger(g *gone) string {
-	if at := g.app.Created.Add(confirmation); d.Next.IsZero() || at.Before(d.Next) {
+	if at := g.app.Created.Add(d.Policy.Confirmation); d.Next.IsZero() || at.Before(d.Next) {
 		d.Next = at
 	}
 	return fmt.Sprintf("%s is not at revision %s, but it was made at %s, and this was last seen to be the newest revision %s", g.set.Path, d.Ground.Revision,

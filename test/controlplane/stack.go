@@ -207,6 +207,8 @@ func (s *Stack) generatorArgs() ([]string, error) {
 		"--kubeconfig=" + kubeconfig, "--repo-url=" + s.Repository.URL, "--revision=main", "--mirror-dir=" + filepath.Join(s.Dir, "mirror"),
 		// In production a webhook tells it.
 		"--fetch-interval=2s",
+		// One clock, and Applications that live for a minute.
+		"--removal-confirmation=0s",
 	}, s.options.GeneratorArgs...), nil
 }
 
