@@ -223,6 +223,9 @@ func TestWhatAnEarlierVersionHasWrittenCanBeHeldByATemplateOfThisOne(t *testing.
 			if !strings.HasPrefix(held, strings.TrimSuffix(app.Parameters, "}")+`,"`+key+`":`) {
 				t.Errorf("more than %s is another than in\n%s\nanswered\n%s", key, app.Parameters, held)
 			}
+			if text := emptyTexts[key]; text != "" && !strings.Contains(held, `"`+key+`":`+text) {
+				t.Errorf("%s is not %s in\n%s", key, text, held)
+			}
 			// Argo CD's own code makes an Application of it.
 			if made := generated(held); made.Name != "web-production" {
 				t.Errorf("%s", made.Name)
@@ -248,6 +251,9 @@ func TestWhatAnEarlierVersionHasWrittenCanBeHeldByATemplateOfThisOne(t *testing.
 		}
 	})
 }
+
+// emptyTexts are the values of which a templatePatch makes something only where they are JSON.
+var emptyTexts = map[string]string{"pluginParameters": `"[]"`, "syncPolicy": `"{}"`, "ignoreDifferences": `"[]"`}
 
 // without is an object without one of its keys.
 func without(t *testing.T, object, key string) string {

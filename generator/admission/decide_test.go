@@ -174,6 +174,20 @@ held web-staging unexplained not-shown-by-git`},
 			want: `answer api-production web-production api-staging web-staging
 held api-staging platform-changed not-shown-by-git
 held web-staging platform-changed not-shown-by-git`},
+		{name: "several go where one comes", before: scene{overlays: "api/staging db/staging", clusters: two}, after: scene{overlays: "pay/staging", clusters: two}, change: inOneNamespace,
+			want: `answer pay-staging api-staging db-staging
+held api-staging overlay-gone limit
+held db-staging overlay-gone limit`},
+		{name: "one goes where one is that was there before", before: scene{overlays: "api/staging pay/staging", clusters: two}, after: scene{overlays: "pay/staging", clusters: two}, change: inOneNamespace,
+			want: `answer pay-staging
+released api-staging overlay-gone shown-by-git`},
+		{name: "one goes where one of another environment comes", before: scene{overlays: "api/staging", clusters: two}, after: scene{overlays: "pay/production", clusters: two},
+			change: func(w *admission.World) {
+				inOneNamespace(w)
+				w.Desired[0].Cluster.Server = "https://s"
+			},
+			want: `answer pay-production api-staging
+held api-staging overlay-gone empties`},
 		{name: "another kind is asked for", before: scene{overlays: "clusters/s", clusters: two, input: params.Input{Kind: params.ClusterConfig}}, after: scene{overlays: "api/staging clusters/s", clusters: two},
 			want: `answer api-staging cluster-config-s
 held cluster-config-s input-narrowed not-shown-by-git`},

@@ -79,7 +79,7 @@ type home struct{ server, namespace string }
 func (d *deciding) moves() {
 	comes, goes := map[home][]*params.Set{}, map[home][]*gone{}
 	for _, g := range slices.Concat(d.gone, d.going) {
-		if at := (home{g.set.Cluster.Server, g.set.Namespace}); at.namespace != "" && g.set.Kind == params.Services {
+		if at := (home{g.set.Cluster.Server, g.set.Namespace}); at.namespace != "" {
 			goes[at] = append(goes[at], g)
 		}
 	}
