@@ -59,8 +59,8 @@ func TestAReplicaThatIsBehindDeletesNothingThatAnotherHasLetIn(t *testing.T) {
 	w := newWorld(t, "api", "web")
 	g := w.guard(&said{})
 	w.answered(t, g)
-	w.confirmed = time.Now().Add(-3 * time.Minute)
-	w.another(t, "new-staging", time.Now())
+	w.confirmed = time.Now().Add(-4 * time.Minute)
+	w.another(t, "new-staging", time.Now().Add(-3*time.Minute))
 	if names := w.answered(t, g); !slices.Contains(names, "new-staging") {
 		t.Errorf("it is deleted: %q", names)
 	}
