@@ -5,8 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/kubernetes/scheme"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/record"
 )
 
@@ -27,23 +28,40 @@ func TestWhatIsHeldIsToldAfterManyOtherThings(t *testing.T) {
 	defer broadcaster.Shutdown()
 	events := make(sink, 1000)
 	defer broadcaster.StartRecordingToSink(events).Stop()
-	recorder := broadcaster.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component})
+	recorder := newRecorder(broadcaster)
 	about := &corev1.ObjectReference{Kind: "ApplicationSet", Namespace: "argocd", Name: "tidegate-services"}
 	for i := range 100 {
 		recorder.Event(about, corev1.EventTypeNormal, "ApplicationsAdmitted", fmt.Sprintf("%d new Applications come", i))
 	}
 	recorder.Event(about, corev1.EventTypeWarning, "RemovalHeld", "1 held")
+	events.has(t, "RemovalHeld")
+}
+
+// has waits for an Event.
+func (s sink) has(t *testing.T, reason string) {
+	t.Helper()
 	deadline := time.After(10 * time.Second)
 	for {
 		select {
-		case event := <-events:
-			if event.Reason == "RemovalHeld" {
+		case event := <-s:
+			if event.Reason == reason {
 				return
 			}
 		case <-deadline:
-			t.Fatal("nobody is told of what is held")
+			t.Fatalf("nobody is told of %s", reason)
 		}
 	}
+}
+
+// A sync is ended and nobody is told, if this fails: what the API server answers does not say what kind of object it is.
+func TestWhatIsDoneToAnApplicationIsTold(t *testing.T) {
+	broadcaster := newBroadcaster()
+	defer broadcaster.Shutdown()
+	events := make(sink, 1)
+	defer broadcaster.StartRecordingToSink(events).Stop()
+	app := &v1alpha1.Application{ObjectMeta: metav1.ObjectMeta{Namespace: "argocd", Name: "web"}}
+	newRecorder(broadcaster).Event(app, corev1.EventTypeNormal, "Superseded", "Released the sync")
+	events.has(t, "Superseded")
 }
 
 var _ record.EventSink = sink(nil)

@@ -13,9 +13,7 @@ import (
 
 	"github.com/argoproj/argo-cd/v2/pkg/client/clientset/versioned"
 	"github.com/prometheus/client_golang/prometheus"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/kubernetes/scheme"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
@@ -99,7 +97,7 @@ func New(options Options) (*Generator, error) {
 	}
 	g.fleet = fleet.Watch(fleet.WatchOptions{Client: g.kube, Namespace: options.Namespace, Limit: options.Stale, Log: options.Log})
 	g.events = newBroadcaster()
-	recorder := g.events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component})
+	recorder := newRecorder(g.events)
 	of := live.Options{Client: g.argo, Namespace: options.Namespace, ConfigMaps: options.ConfigMaps, Limit: options.Stale, Log: options.Log}
 	if options.Supersede != nil && g.mirror != nil {
 		g.releaser = g.newReleaser(recorder)
@@ -117,9 +115,6 @@ func New(options Options) (*Generator, error) {
 	}
 	return g, nil
 }
-
-// component is who Events are from.
-const component = "tidegate-generator"
 
 // Close ends what New has opened.
 func (g *Generator) Close() error {
