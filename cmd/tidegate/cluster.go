@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -54,7 +55,7 @@ func (f *clusterFlags) register(command *cobra.Command) {
 	flags.IntVar(&o.Policy.RemovalCount, "removal-limit", defaults.RemovalCount, "how many Applications of an ApplicationSet may go at once without being acknowledged")
 	flags.IntVar(&o.Policy.RemovalShare, "removal-share", defaults.RemovalShare, "the same as a percentage of its Applications; the larger one counts")
 	flags.DurationVar(&o.Policy.Confirmation, "removal-confirmation", defaults.Confirmation, "how long after an Application was made the repository must have been seen at its newest to tell that its overlay is gone")
-	flags.StringSliceVar(&o.Policy.Protected, "protected-environment", defaults.Protected, "an environment in which nothing goes without being acknowledged; may be repeated")
+	flags.StringSliceVar(&o.Policy.Protected, "protected-environment", defaults.Protected, "the environment in which nothing goes without being acknowledged; may be repeated, and replaces the default; none protects nothing")
 	flags.IntVar(&o.Policy.Ramp, "ramp", defaults.Ramp, "how many new Applications of an environment may be unsettled at once; 0 is any number")
 	flags.DurationVar(&o.Policy.SettleTimeout, "settle-timeout", defaults.SettleTimeout, "how long a new Application may take to settle before others do not wait for it any more")
 
@@ -62,6 +63,18 @@ func (f *clusterFlags) register(command *cobra.Command) {
 	flags.BoolVar(&f.supersede, "supersede", true, "end syncs that only wait for what a newer commit has replaced, and start the newer one's where Argo CD does not")
 	flags.DurationVar(&f.grace, "supersede-grace", supersede.DefaultGrace, "how long a sync must have waited without progress to be ended")
 	flags.StringSliceVar(&f.never, "supersede-never", nil, "an environment in which no sync is ended or started; may be repeated")
+}
+
+// given is a flag of these that was given, on the command line or by its variable; empty for none.
+func (f *clusterFlags) given(command *cobra.Command) (name string) {
+	own := &cobra.Command{}
+	(&clusterFlags{}).register(own)
+	own.Flags().VisitAll(func(flag *pflag.Flag) {
+		if set := command.Flags().Lookup(flag.Name); set != nil && set.Changed {
+			name = "--" + flag.Name
+		}
+	})
+	return name
 }
 
 // serveCluster serves beside Argo CD.
@@ -80,14 +93,18 @@ func (f *generatorFlags) serveCluster(ctx context.Context, options server.Option
 	if hook := generator.Webhook(); hook != nil {
 		options.Webhook = hook
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	// What answers are made from is read until the last answer has been given.
+	reading, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	serving, end := context.WithCancel(ctx)
+	defer end()
 	ran := make(chan error, 1)
 	go func() {
-		defer cancel()
-		ran <- generator.Run(ctx)
+		defer end()
+		ran <- generator.Run(reading)
 	}()
-	err = f.serve(ctx, options)
-	cancel()
+	err = f.serve(serving, options)
+	stop()
 	return errors.Join(err, <-ran, generator.Close())
 }
 
@@ -100,6 +117,9 @@ func (f *clusterFlags) complete(from sources) (incluster.Options, error) {
 	var err error
 	if o.Config, err = f.config(); err != nil {
 		return o, cli.Usage(fmt.Errorf("which cluster is Argo CD in? Use --kubeconfig, or --clusters-file for none: %w", err))
+	}
+	if f.grace <= 0 {
+		return o, cli.Usage(fmt.Errorf("--supersede-grace is %s: want more than 0, or every sync that waits is ended at once", f.grace))
 	}
 	if f.supersede {
 		off := map[string]bool{}

@@ -87,6 +87,10 @@ func (f *generatorFlags) run(c *cobra.Command) error {
 	if f.from.clustersFile == "" {
 		return f.serveCluster(ctx, options)
 	}
+	if unused := f.cluster.given(c); unused != "" {
+		return cli.Usage(fmt.Errorf("%s is for a generator beside Argo CD, and --clusters-file for one without: leave one of them out", unused))
+	}
+	log.Warn("nothing is guarded: with --clusters-file Argo CD is not looked at, and it deletes what an answer does not have")
 	answerer, closeSources, err := f.from.open()
 	if err != nil {
 		return err

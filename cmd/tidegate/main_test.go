@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"io"
@@ -87,9 +88,11 @@ func TestARepositoryWithoutClusterConfigurationHasAPreview(t *testing.T) {
 }
 
 func TestTheGeneratorDoesNotStartWithoutAToken(t *testing.T) {
-	empty := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(empty, nil, 0o600); err != nil {
-		t.Fatal(err)
+	empty, token := filepath.Join(t.TempDir(), "token"), filepath.Join(t.TempDir(), "token")
+	for file, content := range map[string]string{empty: "", token: "open-sesame\n"} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, test := range []struct {
 		name string
@@ -99,6 +102,7 @@ func TestTheGeneratorDoesNotStartWithoutAToken(t *testing.T) {
 		{"none", nil, "--token-file is missing: without a token anybody could ask\n"},
 		{"an empty one", []string{"--token-file", empty}, "token file " + empty + " is empty: anybody could ask\n"},
 		{"a level that is none", []string{"--log-level", "loud"}, `--log-level: "loud" is none of debug, info, warn, error`},
+		{"what only a generator beside Argo CD does", []string{"--token-file", token, "--ramp", "3"}, "--ramp is for a generator beside Argo CD, and --clusters-file for one without: leave one of them out\n"},
 		{"a format that is none", []string{"--log-format", "xml"}, `--log-format: "xml" is none of json, text`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -122,16 +126,14 @@ func TestTheGeneratorServesUntilItIsTold(t *testing.T) {
 		ended <- cli.Execute(ctx, newCommand(), []string{"generator", repo, clusters, "--token-file", token, "--listen", "127.0.0.1:0", "--drain", "0s", "--log-format", "text"}, io.Discard, logged)
 		_ = logged.Close()
 	}()
-	line := make([]byte, 4096)
-	n, err := log.Read(line)
-	if err != nil {
-		t.Fatal(err)
+	lines, address, found := bufio.NewScanner(log), "", false
+	for !found {
+		if !lines.Scan() {
+			t.Fatal("it ended without listening")
+		}
+		_, address, found = strings.Cut(lines.Text(), "address=")
 	}
 	go func() { _, _ = io.Copy(io.Discard, log) }()
-	_, address, found := strings.Cut(strings.TrimSpace(string(line[:n])), "address=")
-	if !found {
-		t.Fatalf("%s", line[:n])
-	}
 	client := http.Client{Transport: &http.Transport{}}
 	response, err := client.Get("http://" + address + "/readyz")
 	if err != nil {

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -24,6 +25,9 @@ type Policy struct {
 	Confirmation time.Duration
 }
 
+// Nothing, as the only protected environment, protects none.
+const Nothing = "none"
+
 // DefaultPolicy is that of a generator that is told nothing else.
 func DefaultPolicy() Policy {
 	return Policy{RemovalCount: 1, RemovalShare: 10, Protected: []string{"production"}, Ramp: 20, SettleTimeout: 10 * time.Minute, Confirmation: 2 * time.Minute}
@@ -36,6 +40,8 @@ func (p Policy) Check() error {
 		return fmt.Errorf("--removal-limit is %d: want 0, for none, or more", p.RemovalCount)
 	case p.RemovalShare < 0 || p.RemovalShare > 100:
 		return fmt.Errorf("--removal-share is %d: want a percentage from 0 to 100", p.RemovalShare)
+	case len(p.Protected) == 0, slices.Contains(p.Protected, ""):
+		return fmt.Errorf("--protected-environment is empty: name the environments, or say %s if nothing is to be protected", Nothing)
 	case p.Ramp < 0:
 		return fmt.Errorf("--ramp is %d: want 0, for any number, or more", p.Ramp)
 	case p.SettleTimeout <= 0:

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/tidegate/tidegate/generator/catalog"
 	"github.com/tidegate/tidegate/generator/fleet"
 	"github.com/tidegate/tidegate/generator/params"
+	"github.com/tidegate/tidegate/internal/platform"
 )
 
 // demand is what repository and fleet demand.
@@ -62,7 +65,21 @@ func (g *Guard) demand(ctx context.Context, input params.Input, live bool) (*dem
 		return nil, err
 	}
 	out.ground.Confirmed = confirmed
+	out.findings = slices.Concat(out.findings, g.undeclared(view))
 	return out, nil
+}
+
+// undeclared are the environments that are protected by name and that tidegate.yaml does not have: nothing is protected by
+// a name that is misspelt.
+func (g *Guard) undeclared(view *catalog.View) []params.Finding {
+	var out []params.Finding
+	for _, name := range g.Policy.Protected {
+		if name != admission.Nothing && view.Platform.Environment(name) == nil {
+			out = append(out, params.Finding{Kind: params.UndeclaredProtection, Path: platform.File, Message: fmt.Sprintf(
+				"%s: there is no environment %s, which --protected-environment names: nothing is protected by it", platform.File, name)})
+		}
+	}
+	return out
 }
 
 // doubt is why a source may not show the truth; empty where all do.

@@ -382,3 +382,39 @@ func TestWhySaysWhatBecomesOfAnApplication(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatWasDecidedBeforeAReplicaLedIsToldOnceItLeads(t *testing.T) {
+	w, s := newWorld(t, "api"), &said{}
+	leads := false
+	g := guard.New(guard.Options{
+		Repository: w, Fleet: w, Live: w, Policy: admission.DefaultPolicy(), Tell: s.tell, Leads: func() bool { return leads },
+	})
+	w.answered(t, g)
+	w.clusters = w.clusters[1:]
+	w.commit(t, "api")
+	w.answered(t, g)
+	if len(s.lines) > 0 {
+		t.Errorf("told before it led: %q", s.lines)
+	}
+	leads = true
+	for range 2 {
+		w.answered(t, g)
+	}
+	if len(s.lines) != 1 || !strings.Contains(s.lines[0], "held 1") {
+		t.Errorf("%q", s.lines)
+	}
+}
+
+func TestAProtectionOfNothingIsFound(t *testing.T) {
+	w := newWorld(t, "api")
+	policy := admission.DefaultPolicy()
+	policy.Protected = []string{"prod", admission.Nothing}
+	g := guard.New(guard.Options{Repository: w, Fleet: w, Live: w, Policy: policy})
+	answer, err := g.Answer(t.Context(), asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(answer.Findings) != 1 || answer.Findings[0].Kind != params.UndeclaredProtection {
+		t.Errorf("%+v", answer.Findings)
+	}
+}

@@ -66,6 +66,8 @@ func (r Report) says() string {
 type reports struct {
 	mu     sync.Mutex
 	byName map[string]Report
+	// told is what people were told last, by ApplicationSet.
+	told map[string]string
 }
 
 // Reports are the last ones by ApplicationSet.
@@ -82,11 +84,11 @@ func (g *Guard) report(ctx context.Context, c *considered) {
 		return
 	}
 	now := c.report()
-	isNew := g.reports.record(c.set.Name, now, g.Live.ApplicationSets())
+	g.reports.record(c.set.Name, now, g.Live.ApplicationSets())
 	if g.Leads != nil && !g.Leads() {
 		return
 	}
-	if isNew && g.Tell != nil {
+	if g.reports.isNews(c.set.Name, now) && g.Tell != nil {
 		g.Tell(c.set, now)
 	}
 	if now.Acknowledgement == admission.Spent {
@@ -96,17 +98,26 @@ func (g *Guard) report(ctx context.Context, c *considered) {
 	}
 }
 
-// record tells whether a report says something new. It forgets ApplicationSets that are gone.
-func (r *reports) record(name string, now Report, there []live.ApplicationSet) bool {
+// record remembers a report, and forgets ApplicationSets that are gone.
+func (r *reports) record(name string, now Report, there []live.ApplicationSet) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.byName == nil {
-		r.byName = map[string]Report{}
+		r.byName, r.told = map[string]Report{}, map[string]string{}
 	}
-	before, known := r.byName[name]
 	maps.DeleteFunc(r.byName, func(other string, _ Report) bool { return !has(there, other) })
+	maps.DeleteFunc(r.told, func(other, _ string) bool { return !has(there, other) })
 	r.byName[name] = now
-	return now.eventful() && (!known || before.says() != now.says())
+}
+
+// isNews tells whether a report says something that people have not been told by this replica. What it decided before it
+// led, nobody was told.
+func (r *reports) isNews(name string, now Report) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before, said := r.told[name], now.says()
+	r.told[name] = said
+	return now.eventful() && before != said
 }
 
 // eventful tells whether a report says anything at all.

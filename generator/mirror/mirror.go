@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -146,7 +147,7 @@ func Open(options Options) (*Mirror, error) {
 		return nil, err
 	}
 	m := &Mirror{
-		options: options, endpoint: endpoint, store: store, log: options.Log.With("repository", options.URL),
+		options: options, endpoint: endpoint, store: store, log: options.Log.With("repository", shown(options.URL)),
 		commits: catalog.OpenCommits(store.repository()), wake: make(chan struct{}, 1), accept: slices.Clone(options.Accept),
 	}
 	if err := m.restore(context.Background()); err != nil {
@@ -204,7 +205,7 @@ func (m *Mirror) Open(context.Context) (*catalog.Revision, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.revision == nil {
-		return nil, fmt.Errorf("nothing is known of the config repository %s: %s", m.options.URL, m.state.Doubt)
+		return nil, fmt.Errorf("nothing is known of the config repository %s: %s", shown(m.options.URL), m.state.Doubt)
 	}
 	return m.revision, nil
 }
@@ -253,3 +254,13 @@ func (m *Mirror) Branch() string { return m.options.Branch }
 
 // Scratch is a folder that can be written to, for credentials.Reader. It exists once the mirror is open.
 func Scratch(dir string) string { return filepath.Join(dir, scratch) }
+
+// shown is a URL as it may be logged: its user may be a token.
+func shown(repoURL string) string {
+	parsed, err := url.Parse(repoURL)
+	if err != nil || parsed.User == nil || parsed.Scheme == "ssh" {
+		return repoURL
+	}
+	parsed.User = nil
+	return parsed.String()
+}

@@ -56,6 +56,8 @@ const (
 	UnknownCluster FindingKind = "unknown-cluster"
 	// VacantEnvironment is one whose selector matches no cluster: it yields no Application.
 	VacantEnvironment FindingKind = "vacant-environment"
+	// UndeclaredProtection is an environment that is protected by name and that tidegate.yaml does not have.
+	UndeclaredProtection FindingKind = "undeclared-protection"
 	// NoOverlay is a service without overlays: it yields no Application.
 	NoOverlay FindingKind = "no-overlay"
 	// TooMany is more Applications than one ApplicationSet should have.

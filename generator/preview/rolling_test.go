@@ -11,7 +11,7 @@ import (
 
 const batchedPlatform = `apiVersion: tidegate.dev/v1alpha1
 kind: Platform
-defaults: {syncPolicy: {automated: {prune: true}}}
+defaults: {project: team, repoURL: https://example.com/platform, targetRevision: main, syncPolicy: {automated: {prune: true}}}
 environments:
   - {name: dev, clusterSelector: {}}
   - {name: staging, clusterSelector: {}}

@@ -123,7 +123,7 @@ func New(options Options) *Server {
 		s.router.Handle(WhyPath+"{application}", s.why(options.Why)).Methods(http.MethodGet)
 	}
 	if options.Webhook != nil {
-		s.router.Handle(WebhookPath, options.Webhook).Methods(http.MethodPost)
+		s.router.Handle(WebhookPath, s.inTime(options.Webhook)).Methods(http.MethodPost)
 	}
 	s.router.NotFoundHandler = http.HandlerFunc(notFound)
 	s.router.MethodNotAllowedHandler = http.HandlerFunc(methodNotAllowed)
@@ -133,4 +133,12 @@ func New(options Options) *Server {
 // ServeHTTP serves one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.router.ServeHTTP(w, r)
+}
+
+// inTime has a request received within the limit, whoever reads it.
+func (s *Server) inTime(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.limits.Receive))
+		next.ServeHTTP(w, r)
+	})
 }

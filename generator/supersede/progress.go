@@ -28,6 +28,10 @@ type refresh struct {
 	at       time.Time
 }
 
+// maxStates is how many states of one operation are told apart. One that is new each time, such as a message with a
+// counter in it, is no progress for ever.
+const maxStates = 1000
+
 // Observe updates the memory with an Application whose operation is under way.
 //
 // Argo CD records no time at which an operation last progressed. What can be seen of progress is the operation's message
@@ -40,7 +44,7 @@ func (m *Memory) Observe(app *v1alpha1.Application, now time.Time) {
 		*m = Memory{id: id, seen: map[uint64]struct{}{}}
 	}
 	look := fingerprint(app)
-	if _, known := m.seen[look]; !known {
+	if _, known := m.seen[look]; !known && len(m.seen) < maxStates {
 		m.seen[look] = struct{}{}
 		m.Since = now
 	}
