@@ -6,25 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
-	"github.com/argoproj/argo-cd/v2/pkg/client/clientset/versioned"
-	"github.com/argoproj/argo-cd/v2/pkg/client/informers/externalversions"
 	"github.com/argoproj/gitops-engine/pkg/sync/common"
-	"github.com/prometheus/client_golang/prometheus"
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
-	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
-	"k8s.io/client-go/tools/cache"
-	"k8s.io/client-go/tools/record"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tidegate/tidegate/generator/supersede"
 	"github.com/tidegate/tidegate/test/controlplane"
@@ -36,140 +25,102 @@ import (
 func TestARepairIsNotHeldUp(t *testing.T) {
 	t.Parallel()
 	s := start(t, controlplane.Options{})
-	for _, name := range []string{"blocked", "rolling", "slow", "manual"} {
-		s.must(s.Repository.Write("supersede/"+name+"/all.yaml", manifests("good", 0)))
+	s.must(s.Repository.Remove("services"))
+	s.must(s.Repository.Write("tidegate.yaml", fmt.Sprintf(supersedePlatform, s.Repository.URL)))
+	for app := range supersedeApplications {
+		s.deploys(app, "good", 0)
 	}
 	first := s.committed("Four services")
-	s.must(s.Staging.Apply(t.Context(), s.manifests(fmt.Sprintf(supersedeApplications, s.Repository.URL))...))
-	s.sync("manual", first)
-	for _, name := range []string{"blocked", "rolling", "slow", "manual"} {
-		s.untilOperation(name, first, common.OperationSucceeded, "")
+	s.must(s.Staging.Apply(t.Context(), s.manifests(supersedeProject)...))
+	s.must(s.Staging.ApplyFile(t.Context(), "manifests/applicationset.yaml", "kind: services", "services: [blocked, slow, manual]"))
+	s.must(s.Staging.ApplyFile(t.Context(), "manifests/applicationset.yaml", "name: tidegate-services", "name: tidegate-rolling",
+		"kind: services", "services: [rolling]", "spec:\n  goTemplate: true", rollingSync))
+	s.sync(manual, first)
+	for app := range supersedeApplications {
+		s.untilOperation(app, first, common.OperationSucceeded, "")
 	}
-	released := s.releases()
 
-	s.must(s.Repository.Write("supersede/slow/all.yaml", manifests("next", 75)))
-	for _, name := range []string{"blocked", "rolling", "manual"} {
-		s.must(s.Repository.Write("supersede/"+name+"/all.yaml", manifests("broken", 0)))
+	s.deploys(slow, "next", 75)
+	for _, app := range []string{blocked, rolling, manual} {
+		s.deploys(app, "broken", 0)
 	}
 	broken := s.committed("A slow rollout, and three that break")
-	s.untilCompared("manual", broken)
-	s.sync("manual", broken)
-	for _, name := range []string{"blocked", "rolling", "slow", "manual"} {
-		s.untilOperation(name, broken, common.OperationRunning, "waiting for healthy state of apps/Deployment/web")
+	s.untilCompared(manual, broken)
+	s.sync(manual, broken)
+	for app := range supersedeApplications {
+		s.untilOperation(app, broken, common.OperationRunning, "waiting for healthy state of apps/Deployment/web")
 	}
 
 	since := time.Now()
-	for _, name := range []string{"blocked", "rolling", "manual"} {
-		s.must(s.Repository.Write("supersede/"+name+"/all.yaml", manifests("repaired", 0)))
+	for _, app := range []string{blocked, rolling, manual} {
+		s.deploys(app, "repaired", 0)
 	}
 	repair := s.committed("The repair, which does not concern the slow one")
-	for _, name := range []string{"blocked", "rolling"} {
-		s.until("the repair of "+name+" is applied", func(ctx context.Context) error { return s.runsRepaired(ctx, name) })
-		t.Logf("%s: from the repairing commit to its apply: %s", name, time.Since(since).Round(time.Second))
+	for _, app := range []string{blocked, rolling} {
+		s.until("the repair of "+app+" is applied", func(ctx context.Context) error { return s.runsRepaired(ctx, app) })
+		t.Logf("%s: from the repairing commit to its apply: %s", app, time.Since(since).Round(time.Second))
 	}
-	s.untilOperation("rolling", repair, common.OperationSucceeded, "")
-	s.untilOperation("blocked", repair, common.OperationSucceeded, "")
-	s.untilOperation("slow", broken, common.OperationSucceeded, "")
+	s.untilOperation(rolling, repair, common.OperationSucceeded, "")
+	s.untilOperation(blocked, repair, common.OperationSucceeded, "")
+	s.untilOperation(slow, broken, common.OperationSucceeded, "")
 
 	s.until("the Events tell", func(ctx context.Context) error {
-		events := &corev1.EventList{}
-		if err := s.Staging.List(ctx, events, client.InNamespace(controlplane.Namespace)); err != nil {
-			return err
-		}
 		told := map[string]string{}
-		for _, event := range events.Items {
-			if event.Reason == supersede.EventStarted && event.InvolvedObject.Name == "supersede-rolling" {
-				return controlplane.Never(fmt.Errorf("the RollingSync's next operation is not ours to start: %s", event.Message))
+		for app := range supersedeApplications {
+			events, err := s.EventsOf(ctx, "Application", app)
+			if err != nil {
+				return err
 			}
-			told[event.Reason+" "+event.InvolvedObject.Name] = event.Message
-			if event.InvolvedObject.Name == "supersede-slow" && event.Source.Component == "tidegate" {
-				return controlplane.Never(fmt.Errorf("the slow rollout: %s", event.Message))
+			for _, event := range events {
+				if event.Source.Component != "tidegate-generator" {
+					continue
+				}
+				told[event.Reason+" "+app] = event.Message
+				if app == slow || app == rolling && event.Reason == supersede.EventStarted {
+					return controlplane.Never(fmt.Errorf("this is not the generator's to say of %s: %s", app, event.Message))
+				}
 			}
 		}
-		for _, about := range []string{"Superseded supersede-blocked", "SupersedingSyncStarted supersede-blocked", "Superseded supersede-rolling", "NewerRevisionWaits supersede-manual"} {
+		for _, about := range []string{"Superseded " + blocked, "SupersedingSyncStarted " + blocked, "Superseded " + rolling, "NewerRevisionWaits " + manual} {
 			if message := told[about]; !strings.Contains(message, broken) || !strings.Contains(message, repair) {
 				return fmt.Errorf("%s: %q", about, message)
 			}
 		}
 		return nil
 	})
-	s.untilOperation("manual", broken, common.OperationRunning, "waiting for healthy state of apps/Deployment/web")
-	s.must(released())
+	s.untilOperation(manual, broken, common.OperationRunning, "waiting for healthy state of apps/Deployment/web")
+}
+
+// Applications, two that are synced by themselves, one by a human, one by a RollingSync, and the folders that they deliver.
+const (
+	blocked = "blocked-staging"
+	slow    = "slow-staging"
+	manual  = "manual-production"
+	rolling = "rolling-staging"
+)
+
+var supersedeApplications = map[string]string{
+	blocked: "services/blocked/overlays/staging", slow: "services/slow/overlays/staging", manual: "services/manual/overlays/production",
+	rolling: "services/rolling/overlays/staging",
+}
+
+// deploys writes what an Application delivers, to a namespace of its own.
+func (s *suite) deploys(app, tag string, seconds int) {
+	s.Helper()
+	dir := supersedeApplications[app]
+	s.must(s.Repository.Write(dir+"/kustomization.yaml", "namespace: "+app+"\nresources: [all.yaml]\n"))
+	s.must(s.Repository.Write(dir+"/all.yaml", manifests(tag, seconds)))
 }
 
 func (s *suite) runsRepaired(ctx context.Context, name string) error {
 	deployment := &appsv1.Deployment{}
-	if err := s.Staging.Get(ctx, types.NamespacedName{Namespace: "supersede-" + name, Name: "web"}, deployment); err != nil {
+	if err := s.Staging.Get(ctx, types.NamespacedName{Namespace: name, Name: "web"}, deployment); err != nil {
 		return err
 	}
 	if image := deployment.Spec.Template.Spec.Containers[0].Image; !strings.HasSuffix(image, ":repaired") {
 		return fmt.Errorf("the Deployment runs %s", image)
 	}
 	return nil
-}
-
-// releases runs a Releaser as the leader of the generator does. What it returns ends it.
-func (s *suite) releases() (stop func() error) {
-	clientset, err := versioned.NewForConfig(s.Staging.Config)
-	s.must(err)
-	kube, err := kubernetes.NewForConfig(s.Staging.Config)
-	s.must(err)
-	ctx, cancel := context.WithCancel(s.Context())
-	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
-	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: kube.CoreV1().Events(controlplane.Namespace)})
-	releaser := supersede.New(supersede.Options{
-		Policy: supersede.Policy{Grace: supersede.DefaultGrace}, Client: clientset, Repository: gitClone{s.Repository},
-		Projects: supersede.LiveProjects{
-			Projects: clientset.ArgoprojV1alpha1().AppProjects(controlplane.Namespace),
-			Settings: kube.CoreV1().ConfigMaps(controlplane.Namespace),
-		},
-		Events:  broadcaster.NewRecorder(controlplane.Scheme, corev1.EventSource{Component: "tidegate"}),
-		Metrics: supersede.NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.NewTextHandler(s.Output(), nil)),
-	})
-	factory := externalversions.NewSharedInformerFactoryWithOptions(clientset, 0, externalversions.WithNamespace(controlplane.Namespace))
-	_, err = factory.Argoproj().V1alpha1().Applications().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(object any) { releaser.Seen(object.(*v1alpha1.Application)) },
-		UpdateFunc: func(_, object any) { releaser.Seen(object.(*v1alpha1.Application)) },
-		DeleteFunc: func(object any) {
-			if app, ok := object.(*v1alpha1.Application); ok {
-				releaser.Gone(app.Namespace, app.Name)
-			}
-		},
-	})
-	s.must(err)
-	factory.Start(ctx.Done())
-	ended := make(chan error, 1)
-	go func() { ended <- releaser.Run(ctx) }()
-	return func() error {
-		cancel()
-		err := <-ended
-		factory.Shutdown()
-		broadcaster.Shutdown()
-		if errors.Is(err, context.Canceled) {
-			return nil
-		}
-		return err
-	}
-}
-
-// gitClone stands for the generator's mirror.
-type gitClone struct{ *controlplane.Repository }
-
-func (g gitClone) Newest(repoURL, targetRevision string) string {
-	revision, err := g.Git("--git-dir="+g.Bare, "rev-parse", targetRevision)
-	if err != nil || repoURL != g.URL {
-		return ""
-	}
-	return revision
-}
-
-func (g gitClone) Differs(_ context.Context, from, to string, folders []string) (bool, error) {
-	_, err := g.Git(append([]string{"diff", "--quiet", from, to, "--"}, folders...)...)
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == 1 {
-		return true, nil
-	}
-	return false, err
 }
 
 func (s *suite) committed(message string) string {
@@ -189,9 +140,9 @@ func (s *suite) manifests(content string) []*controlplane.Object {
 // sync asks for an operation as a human does.
 func (s *suite) sync(name, revision string) {
 	s.Helper()
-	s.until("Application supersede-"+name+" can be synced", func(ctx context.Context) error {
+	s.until("Application "+name+" can be synced", func(ctx context.Context) error {
 		app := &v1alpha1.Application{}
-		if err := s.Staging.Get(ctx, types.NamespacedName{Namespace: controlplane.Namespace, Name: "supersede-" + name}, app); err != nil {
+		if err := s.Staging.Get(ctx, types.NamespacedName{Namespace: controlplane.Namespace, Name: name}, app); err != nil {
 			return err
 		}
 		app.Operation = &v1alpha1.Operation{
@@ -205,9 +156,9 @@ func (s *suite) sync(name, revision string) {
 
 func (s *suite) untilCompared(name, revision string) {
 	s.Helper()
-	s.until("Application supersede-"+name+" is compared", func(ctx context.Context) error {
+	s.until("Application "+name+" is compared", func(ctx context.Context) error {
 		app := &v1alpha1.Application{}
-		if err := s.Staging.Get(ctx, types.NamespacedName{Namespace: controlplane.Namespace, Name: "supersede-" + name}, app); err != nil {
+		if err := s.Staging.Get(ctx, types.NamespacedName{Namespace: controlplane.Namespace, Name: name}, app); err != nil {
 			return err
 		}
 		if app.Status.Sync.Revision != revision {
@@ -219,9 +170,9 @@ func (s *suite) untilCompared(name, revision string) {
 
 func (s *suite) untilOperation(name, revision string, phase common.OperationPhase, message string) {
 	s.Helper()
-	s.until(fmt.Sprintf("the operation of supersede-%s to %s is %s", name, revision, phase), func(ctx context.Context) error {
+	s.until(fmt.Sprintf("the operation of %s to %s is %s", name, revision, phase), func(ctx context.Context) error {
 		app := &v1alpha1.Application{}
-		if err := s.Staging.Get(ctx, types.NamespacedName{Namespace: controlplane.Namespace, Name: "supersede-" + name}, app); err != nil {
+		if err := s.Staging.Get(ctx, types.NamespacedName{Namespace: controlplane.Namespace, Name: name}, app); err != nil {
 			return err
 		}
 		state := app.Status.OperationState
@@ -256,55 +207,33 @@ data: {tag: %q}
 `, seconds, tag, tag)
 }
 
-const supersedeApplications = `apiVersion: argoproj.io/v1alpha1
+const supersedePlatform = `apiVersion: tidegate.dev/v1alpha1
+kind: Platform
+defaults:
+  project: supersede
+  repoURL: %q
+  targetRevision: main
+  syncPolicy: {automated: {prune: true}, syncOptions: [CreateNamespace=true]}
+environments:
+  - name: staging
+    clusterSelector: {matchLabels: {tier: nonproduction}}
+  - name: production
+    clusterSelector: {matchLabels: {tier: nonproduction}}
+    syncPolicy: {syncOptions: [CreateNamespace=true]}
+`
+
+const supersedeProject = `apiVersion: argoproj.io/v1alpha1
 kind: AppProject
 metadata: {name: supersede}
 spec:
   sourceRepos: ["*"]
   destinations: [{server: "*", namespace: "*"}]
   clusterResourceWhitelist: [{group: "*", kind: "*"}]
----
-apiVersion: argoproj.io/v1alpha1
-kind: ApplicationSet
-metadata: {name: supersede}
-spec:
-  goTemplate: true
-  goTemplateOptions: [missingkey=error]
-  generators:
-    - list: {elements: [{name: blocked, automated: true}, {name: slow, automated: true}, {name: manual, automated: false}]}
-  template:
-    metadata:
-      name: supersede-{{ .name }}
-      annotations: {argocd.argoproj.io/manifest-generate-paths: "/supersede/{{ .name }}"}
-    spec:
-      project: supersede
-      source: {repoURL: %[1]q, targetRevision: main, path: "supersede/{{ .name }}"}
-      destination: {server: "https://kubernetes.default.svc", namespace: "supersede-{{ .name }}"}
-      syncPolicy: {syncOptions: [CreateNamespace=true]}
-  templatePatch: |
-    {{- if .automated }}
-    spec: {syncPolicy: {automated: {prune: true}}}
-    {{- end }}
----
-apiVersion: argoproj.io/v1alpha1
-kind: ApplicationSet
-metadata: {name: supersede-rolling}
-spec:
-  goTemplate: true
-  goTemplateOptions: [missingkey=error]
-  generators:
-    - list: {elements: [{name: rolling}]}
+`
+
+// rollingSync has Argo CD roll out an ApplicationSet in one step.
+const rollingSync = `spec:
   strategy:
     type: RollingSync
-    rollingSync: {steps: [{matchExpressions: [{key: step, operator: In, values: [first]}]}]}
-  template:
-    metadata:
-      name: supersede-{{ .name }}
-      labels: {step: first}
-      annotations: {argocd.argoproj.io/manifest-generate-paths: "/supersede/{{ .name }}"}
-    spec:
-      project: supersede
-      source: {repoURL: %[1]q, targetRevision: main, path: "supersede/{{ .name }}"}
-      destination: {server: "https://kubernetes.default.svc", namespace: "supersede-{{ .name }}"}
-      syncPolicy: {syncOptions: [CreateNamespace=true]}
-`
+    rollingSync: {steps: [{matchExpressions: [{key: tidegate.dev/environment, operator: In, values: [staging]}]}]}
+  goTemplate: true`
