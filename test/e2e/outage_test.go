@@ -165,11 +165,20 @@ func (s *suite) pluginKilled() {
 		s.comparedInVain(name, "find cmp-server plugin")
 	}
 	s.must(s.Tidegate.StartPlugin(s.Context(), controlplane.Native))
-	for _, name := range append(inStaging, inProduction...) {
+	s.forgetErrors()
+	s.everythingWorks()
+}
+
+// forgetErrors has repo-server render anew: it keeps errors, also that of a controller that went away before it had its
+// answer.
+func (s *suite) forgetErrors() {
+	s.Helper()
+	all, err := s.Applications(s.Context())
+	s.must(err)
+	for name := range all {
 		_, err := s.Reconcile(s.Context(), name, v1alpha1.RefreshTypeHard)
 		s.must(err)
 	}
-	s.everythingWorks()
 }
 
 func (s *suite) apiServerKilled() {
@@ -191,6 +200,7 @@ func (s *suite) otherAPIServerKilled() {
 		s.comparedInVain(name, "connection refused")
 	}
 	s.must(s.Production.RestartAPIServer(s.Context()))
+	s.forgetErrors()
 	s.everythingWorks()
 }
 
