@@ -79,15 +79,19 @@ func (d demo) ask(log *bufio.Reader) error {
 
 // listening waits for the line that says where the server listens.
 func listening(log *bufio.Reader) (string, error) {
-	line, err := log.ReadBytes('\n')
-	if err != nil {
-		return "", fmt.Errorf("the generator did not start: %s", line)
+	for {
+		line, err := log.ReadBytes('\n')
+		if err != nil {
+			return "", fmt.Errorf("the generator did not start: %s", line)
+		}
+		var said struct{ Msg, Address string }
+		if err := json.Unmarshal(line, &said); err != nil {
+			return "", fmt.Errorf("the generator did not start: %s", line)
+		}
+		if said.Msg == "listening" {
+			return said.Address, nil
+		}
 	}
-	var said struct{ Msg, Address string }
-	if err := json.Unmarshal(line, &said); err != nil || said.Msg != "listening" {
-		return "", fmt.Errorf("the generator did not start: %s", line)
-	}
-	return said.Address, nil
 }
 
 func (d demo) applications() error {
