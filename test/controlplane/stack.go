@@ -212,7 +212,7 @@ func (s *Stack) generatorArgs() ([]string, error) {
 	}, s.options.GeneratorArgs...), nil
 }
 
-// Objects are manifests to be applied.
+// Object is a manifest to be applied.
 type Object = unstructured.Unstructured
 
 // Until waits until a condition holds, or a server has ended that nobody stopped.

@@ -29,9 +29,6 @@ func (c *Cluster) ConfigFor(user string) *rest.Config {
 	}
 }
 
-// Token is that of a user.
-func (c *Cluster) Token(user string) string { return c.tokens[user] }
-
 // KubeconfigFor writes a user's kubeconfig and returns its path. Argo CD's namespace is the one that is used by default.
 func (c *Cluster) KubeconfigFor(user string) (string, error) {
 	authority, err := os.ReadFile(c.file("apiserver.crt"))
