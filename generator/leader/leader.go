@@ -100,15 +100,21 @@ func (e *Election) Run(ctx context.Context, work func(context.Context)) error {
 }
 
 // term waits to be elected and leads once. At the end the work ends first, and then the Lease is given back: client-go does
-// both at once.
+// both at once where it is asked to end, and gives the Lease back first where it could not renew it.
 func (e *Election) term(ctx context.Context, work func(context.Context)) error {
 	election, giveBack := context.WithCancel(context.WithoutCancel(ctx))
 	defer giveBack()
-	lock := e.lock()
+	working, stop := context.WithCancel(ctx)
+	defer stop()
 	ended := make(chan struct{})
+	lock := e.lock(func() { stop(); <-ended })
 	elector, err := e.elector(lock, func(leading context.Context) {
 		defer close(ended)
-		e.lead(ctx, leading, work)
+		defer context.AfterFunc(leading, stop)()
+		e.lead(working, work)
+		if ctx.Err() == nil {
+			e.options.Log.Warn("this replica does not lead any more", "lease", e.options.Lease, "identity", e.options.Identity)
+		}
 		giveBack()
 	})
 	if err != nil {
@@ -131,8 +137,10 @@ func (e *Election) term(ctx context.Context, work func(context.Context)) error {
 type lock struct {
 	resourcelock.Interface
 	acquired atomic.Bool
-	tell     func(error)
-	told     string
+	// end ends the work, and returns when it has ended.
+	end  func()
+	tell func(error)
+	told string
 }
 
 // Get is resourcelock.Interface's.
@@ -149,8 +157,15 @@ func (l *lock) Create(ctx context.Context, record resourcelock.LeaderElectionRec
 	return err
 }
 
-// Update is resourcelock.Interface's.
+// Update is resourcelock.Interface's. Without a holder it gives the Lease back, which only a leader does. Work that takes
+// longer to end than client-go waits for that keeps the Lease until it runs out.
 func (l *lock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	if record.HolderIdentity == "" {
+		l.end()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
 	err := l.Interface.Update(ctx, record)
 	l.note(err)
 	return err
@@ -171,8 +186,9 @@ func (l *lock) note(err error) {
 // RecordEvent is resourcelock.Interface's. It is called only by who has acquired the lock.
 func (l *lock) RecordEvent(string) { l.acquired.Store(true) }
 
-func (e *Election) lock() *lock {
+func (e *Election) lock(end func()) *lock {
 	return &lock{
+		end: end,
 		Interface: &resourcelock.LeaseLock{
 			LeaseMeta:  metav1.ObjectMeta{Namespace: e.options.Namespace, Name: e.options.Lease},
 			Client:     e.options.Client.CoordinationV1(),
@@ -185,20 +201,14 @@ func (e *Election) lock() *lock {
 	}
 }
 
-// lead works until this replica stops or is no leader any more.
-func (e *Election) lead(ctx, leading context.Context, work func(context.Context)) {
-	working, stop := context.WithCancel(leading)
-	defer stop()
-	defer context.AfterFunc(ctx, stop)()
+// lead works until its context ends.
+func (e *Election) lead(working context.Context, work func(context.Context)) {
 	e.leads.Store(true)
 	e.metric.Set(1)
 	e.options.Log.Info("this replica leads", "lease", e.options.Lease, "identity", e.options.Identity)
 	work(working)
 	e.leads.Store(false)
 	e.metric.Set(0)
-	if ctx.Err() == nil {
-		e.options.Log.Warn("this replica does not lead any more", "lease", e.options.Lease, "identity", e.options.Identity)
-	}
 }
 
 func (e *Election) elector(lock resourcelock.Interface, lead func(context.Context)) (*leaderelection.LeaderElector, error) {

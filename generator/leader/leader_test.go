@@ -34,8 +34,9 @@ type replicas struct {
 	slow time.Duration
 	// holder is who had the Lease when work ended.
 	holder []string
-	// refused is whose updates of the Lease fail.
-	refused string
+	// refused is whose updates of the Lease fail. With returnable, it can be given back nevertheless.
+	refused    string
+	returnable bool
 }
 
 func newReplicas(t *testing.T) *replicas {
@@ -45,7 +46,7 @@ func newReplicas(t *testing.T) *replicas {
 		defer r.mu.Unlock()
 		by := holder(action.(clienttesting.UpdateAction).GetObject())
 		// Without a holder it is given back.
-		return r.refused != "" && (by == r.refused || by == ""), nil, errors.New("no route to host")
+		return r.refused != "" && (by == r.refused || by == "" && !r.returnable), nil, errors.New("no route to host")
 	})
 	return r
 }
@@ -152,6 +153,30 @@ func TestALeaderThatCannotRenewStopsBeforeAnotherBegins(t *testing.T) {
 			t.Errorf("%q works: who lost the Lease takes part again", got)
 		}
 		stopFirst()
+		if r.most != 1 {
+			t.Errorf("%d worked at once", r.most)
+		}
+	})
+}
+
+func TestALeaderThatCannotRenewGivesTheLeaseBackWhenItsWorkHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newReplicas(t)
+		r.slow, r.returnable = 4*time.Second, true
+		_, stopFirst := r.start("first")
+		time.Sleep(time.Second)
+		_, stopSecond := r.start("second")
+		time.Sleep(time.Minute)
+		r.refuse("first")
+		time.Sleep(30 * time.Second)
+		if got := r.who(); got != "second" {
+			t.Errorf("%q works", got)
+		}
+		if r.holder[0] != "first" {
+			t.Errorf("the Lease belonged to %q when the work of first ended", r.holder[0])
+		}
+		stopFirst()
+		stopSecond()
 		if r.most != 1 {
 			t.Errorf("%d worked at once", r.most)
 		}
