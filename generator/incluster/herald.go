@@ -1,33 +1,67 @@
 package incluster
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
+	"github.com/argoproj/argo-cd/v2/util/git"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	coordination "k8s.io/client-go/kubernetes/typed/coordination/v1"
+
+	"github.com/tidegate/tidegate/generator/mirror"
 )
 
-// revisionAnnotation of the Lease is the commit that a replica has seen last.
-const revisionAnnotation = "tidegate.dev/revision"
+const (
+	// revisionAnnotation of the Lease is the commit that a replica has seen last.
+	revisionAnnotation = "tidegate.dev/revision"
+	// goodAnnotation is the last good commit, with the branch and the repository that it is of.
+	goodAnnotation = "tidegate.dev/good-revision"
+)
 
 // heraldEvery is how often it is looked.
 const heraldEvery = time.Second
 
 // herald has replicas tell each other of a new revision: a webhook reaches one of them, and all answer. What one writes into
-// the Lease has the others fetch; they believe nothing of it.
+// the Lease has the others fetch; they believe nothing of it. What was good last stays there for replicas to come, whose
+// copies are empty.
 type herald struct {
 	leases coordination.LeaseInterface
 	lease  string
-	// seen is the commit that this replica's mirror has seen, fetch has it look.
-	seen  func() string
+	// source is the branch and the repository.
+	source string
+	// state is what this replica's mirror knows, fetch has it look.
+	state func() mirror.State
 	fetch func()
 	log   *slog.Logger
 
-	mine, theirs string
-	failing      bool
+	mine, theirs, good string
+	failing            bool
+}
+
+// sourceOf names a branch of a repository in a word or two.
+func sourceOf(branch, url string) string {
+	return cmp.Or(branch, "HEAD") + " " + git.NormalizeGitURLAllowInvalid(mirror.Shown(url))
+}
+
+// witness is the last good commit as the Lease has it; empty where there is none of this source.
+func (h *herald) witness(ctx context.Context) (string, error) {
+	lease, err := h.leases.Get(ctx, h.lease, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return "", nil // the first one that there ever was
+	}
+	if err != nil {
+		return "", err
+	}
+	revision, source, _ := strings.Cut(lease.Annotations[goodAnnotation], " ")
+	if source != h.source {
+		return "", nil
+	}
+	return revision, nil
 }
 
 // run looks until the context ends.
@@ -53,22 +87,37 @@ func (h *herald) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mine, theirs := h.seen(), lease.Annotations[revisionAnnotation]
-	if mine != h.mine && mine != theirs {
-		lease = lease.DeepCopy()
-		metav1.SetMetaDataAnnotation(&lease.ObjectMeta, revisionAnnotation, mine)
-		if _, err := h.leases.Update(ctx, lease, metav1.UpdateOptions{}); apierrors.IsConflict(err) {
-			return nil // the leader has renewed it: the next look tells
-		} else if err != nil {
-			return err
-		}
-		theirs = mine
+	state, theirs := h.state(), lease.Annotations[revisionAnnotation]
+	news := map[string]string{}
+	if state.Seen != h.mine && state.Seen != theirs {
+		news[revisionAnnotation], theirs = state.Seen, state.Seen
 	}
-	if theirs != h.theirs && theirs != mine {
+	if good := state.Revision + " " + h.source; state.Revision != "" && good != lease.Annotations[goodAnnotation] && state.Revision != h.good {
+		news[goodAnnotation] = good
+	}
+	if err := h.tell(ctx, lease, news); apierrors.IsConflict(err) {
+		return nil // the leader has renewed it: the next look tells
+	} else if err != nil {
+		return err
+	}
+	if theirs != h.theirs && theirs != state.Seen {
 		h.fetch()
 	}
-	h.mine, h.theirs = mine, theirs
+	h.mine, h.theirs, h.good = state.Seen, theirs, state.Revision
 	return nil
+}
+
+// tell writes annotations of the Lease.
+func (h *herald) tell(ctx context.Context, lease *coordinationv1.Lease, news map[string]string) error {
+	if len(news) == 0 {
+		return nil
+	}
+	lease = lease.DeepCopy()
+	for key, value := range news {
+		metav1.SetMetaDataAnnotation(&lease.ObjectMeta, key, value)
+	}
+	_, err := h.leases.Update(ctx, lease, metav1.UpdateOptions{})
+	return err
 }
 
 // failed tells the log once: without the others each replica fetches at its interval.

@@ -3,6 +3,7 @@ package incluster
 import (
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -12,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/tidegate/tidegate/generator/mirror"
 )
 
 // replica is one whose mirror fetches what a remote repository has.
@@ -25,8 +28,9 @@ func newReplica(client *fake.Clientset, remote *string) *replica {
 	r := &replica{revision: *remote}
 	r.herald = herald{
 		leases: client.CoordinationV1().Leases("argocd"), lease: "lease", log: slog.New(slog.DiscardHandler),
-		seen:  func() string { return r.revision },
-		fetch: func() { r.fetches++; r.revision = *remote },
+		source: sourceOf("main", "https://token@example.com/platform.git"),
+		state:  func() mirror.State { return mirror.State{Seen: r.revision, Revision: r.revision} },
+		fetch:  func() { r.fetches++; r.revision = *remote },
 	}
 	return r
 }
@@ -53,6 +57,47 @@ func TestAWebhookThatReachesOneReplicaReachesAll(t *testing.T) {
 	look(t, a, b, c, a, b, c, a, b, c)
 	if a.revision != remote || c.revision != remote || a.fetches != 1 || b.fetches != 0 || c.fetches != 1 {
 		t.Errorf("%s after %d fetches, %s after %d", a.revision, a.fetches, c.revision, c.fetches)
+	}
+}
+
+func TestWhatWasGoodLastIsKnownToReplicasToCome(t *testing.T) {
+	client := fake.NewClientset(&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "argocd", Name: "lease"}})
+	remote := "first"
+	old := newReplica(client, &remote)
+	if good, err := old.witness(t.Context()); good != "" || err != nil {
+		t.Errorf("%q, %v", good, err)
+	}
+	look(t, old)
+	// Seen, and not taken for the truth.
+	old.state = func() mirror.State { return mirror.State{Seen: "rewritten", Revision: "first"} }
+	look(t, old, old)
+	fresh := newReplica(client, &remote)
+	if good, err := fresh.witness(t.Context()); good != "first" || err != nil {
+		t.Errorf("%q, %v", good, err)
+	}
+	for _, other := range []string{sourceOf("release", "https://example.com/platform"), sourceOf("main", "https://example.com/other")} {
+		fresh.source = other
+		if good, err := fresh.witness(t.Context()); good != "" || err != nil {
+			t.Errorf("%s: %q, %v", other, good, err)
+		}
+	}
+	lease, err := fresh.leases.Get(t.Context(), "lease", metav1.GetOptions{})
+	if err != nil || strings.Contains(lease.Annotations[goodAnnotation], "token") {
+		t.Errorf("%v, %v", lease.Annotations, err)
+	}
+}
+
+func TestAReplicaWithoutTheLeaseTakesNothingForGood(t *testing.T) {
+	remote, client := "", fake.NewClientset()
+	r := newReplica(client, &remote)
+	if good, err := r.witness(t.Context()); good != "" || err != nil {
+		t.Errorf("the first replica there ever was: %q, %v", good, err)
+	}
+	client.PrependReactor("get", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, errors.New("forbidden")
+	})
+	if _, err := r.witness(t.Context()); err == nil {
+		t.Error("what cannot be read is taken for nothing")
 	}
 }
 

@@ -69,6 +69,7 @@ type Generator struct {
 	argo     versioned.Interface
 	source   catalog.Source
 	mirror   *mirror.Mirror
+	herald   *herald
 	fleet    *fleet.Watched
 	live     *live.Live
 	events   record.EventBroadcaster
@@ -131,11 +132,7 @@ func (g *Generator) Run(ctx context.Context) error {
 		func(ctx context.Context) error { return ended(ctx, g.election.Run(ctx, g.lead)) },
 	}
 	if g.mirror != nil {
-		told := &herald{
-			leases: g.kube.CoordinationV1().Leases(g.Namespace), lease: leader.DefaultLease, log: g.Log,
-			seen: func() string { return g.mirror.State().Seen }, fetch: g.mirror.Fetch,
-		}
-		tasks = append(tasks, g.mirror.Run, told.run)
+		tasks = append(tasks, g.mirror.Run, g.herald.run)
 	}
 	return together(ctx, tasks)
 }

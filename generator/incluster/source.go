@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/record"
 
+	"github.com/tidegate/tidegate/generator/leader"
 	"github.com/tidegate/tidegate/generator/mirror"
 	"github.com/tidegate/tidegate/generator/mirror/credentials"
 	"github.com/tidegate/tidegate/generator/mirror/webhook"
@@ -29,10 +30,15 @@ func (g *Generator) openSource() error {
 	if g.VerifySignatures {
 		options.Keys = reader.Keys
 	}
+	g.herald = &herald{
+		leases: g.kube.CoordinationV1().Leases(g.Namespace), lease: leader.DefaultLease, log: g.Log, source: sourceOf(options.Branch, options.URL),
+	}
+	options.Witness = g.herald.witness
 	var err error
 	if g.mirror, err = mirror.Open(options); err != nil {
 		return err
 	}
+	g.herald.state, g.herald.fetch = g.mirror.State, g.mirror.Fetch
 	g.source = g.mirror
 	return nil
 }

@@ -39,7 +39,8 @@ func (m *Mirror) judge(ctx context.Context, revision *catalog.Revision) error {
 	return m.emptied(ctx, base, revision)
 }
 
-// accepted returns the revision to compare with: the last good one, or one that an operator has accepted instead.
+// accepted returns the revision to compare with: the last good one, or one that an operator has accepted instead. A mirror
+// that has no last good one asks others for theirs.
 func (m *Mirror) accepted(ctx context.Context, repository *git.Repository, head string) (string, error) {
 	for _, revision := range m.acceptable() {
 		if revision == head {
@@ -55,7 +56,14 @@ func (m *Mirror) accepted(ctx context.Context, repository *git.Repository, head 
 		}
 		return revision, nil
 	}
-	return m.saved.Revision, nil
+	if m.saved.Revision != "" || m.options.Witness == nil {
+		return m.saved.Revision, nil
+	}
+	known, err := m.options.Witness(ctx)
+	if err != nil {
+		return "", doubtf(Unread, "the copy is new, and which revision was the last good one cannot be read: %w", err)
+	}
+	return known, nil
 }
 
 // acceptable are the confirmations that have not been made use of.

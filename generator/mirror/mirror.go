@@ -45,6 +45,9 @@ type Options struct {
 	// Keys are the armored public keys that a commit must be signed with, read for each new commit; nil asks for no
 	// signature.
 	Keys func(ctx context.Context) (map[string]string, error)
+	// Witness tells the last good commit as others know it, which a mirror that has none of its own must follow; empty where
+	// nobody knows. Nil: nobody is asked, and the first commit must only be well formed.
+	Witness func(ctx context.Context) (string, error)
 	// Accept are commits (of 40 digits) that an operator has confirmed although they do not follow the last good one.
 	Accept []string
 	// Interval between fetches; 0 is DefaultInterval.
@@ -147,7 +150,7 @@ func Open(options Options) (*Mirror, error) {
 		return nil, err
 	}
 	m := &Mirror{
-		options: options, endpoint: endpoint, store: store, log: options.Log.With("repository", shown(options.URL)),
+		options: options, endpoint: endpoint, store: store, log: options.Log.With("repository", Shown(options.URL)),
 		commits: catalog.OpenCommits(store.repository()), wake: make(chan struct{}, 1), accept: slices.Clone(options.Accept),
 	}
 	if err := m.restore(context.Background()); err != nil {
@@ -205,7 +208,7 @@ func (m *Mirror) Open(context.Context) (*catalog.Revision, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.revision == nil {
-		return nil, fmt.Errorf("nothing is known of the config repository %s: %s", shown(m.options.URL), m.state.Doubt)
+		return nil, fmt.Errorf("nothing is known of the config repository %s: %s", Shown(m.options.URL), m.state.Doubt)
 	}
 	return m.revision, nil
 }
@@ -255,8 +258,8 @@ func (m *Mirror) Branch() string { return m.options.Branch }
 // Scratch is a folder that can be written to, for credentials.Reader. It exists once the mirror is open.
 func Scratch(dir string) string { return filepath.Join(dir, scratch) }
 
-// shown is a URL as it may be logged: its user may be a token.
-func shown(repoURL string) string {
+// Shown is a URL as it may be logged: its user may be a token.
+func Shown(repoURL string) string {
 	parsed, err := url.Parse(repoURL)
 	if err != nil || parsed.User == nil || parsed.Scheme == "ssh" {
 		return repoURL

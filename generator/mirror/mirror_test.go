@@ -117,6 +117,29 @@ func TestARewrittenBranchIsTakenOnlyWhenItsRevisionIsAccepted(t *testing.T) {
 	}
 }
 
+func TestANewCopyFollowsWhatOthersTookForTheTruth(t *testing.T) {
+	remote := newUpstream(t, config)
+	good := remote.commit(map[string]string{"README.md": "one"})
+	options := remote.options()
+	options.Witness = func(context.Context) (string, error) { return good, nil }
+	updated(t, open(t, options))
+
+	remote.git("commit", "--quiet", "--amend", "--message", "amended")
+	options.Dir = t.TempDir()
+	m := open(t, options)
+	rewritten := remote.head()
+	doubted(t, m, "", Rewritten, "does not follow "+good, "--accept-revision "+rewritten)
+	m.Accept(rewritten)
+	updated(t, m)
+
+	options.Dir = t.TempDir()
+	options.Witness = func(context.Context) (string, error) { return "", errors.New("forbidden") }
+	doubted(t, open(t, options), "", Unread, "which revision was the last good one cannot be read: forbidden")
+	options.Witness = func(context.Context) (string, error) { return "", nil }
+	options.Dir = t.TempDir()
+	updated(t, open(t, options))
+}
+
 func TestAConfirmationCountsOnce(t *testing.T) {
 	remote := newUpstream(t, config)
 	first := remote.head()
