@@ -42,7 +42,21 @@ func (f *clusterFlags) register(command *cobra.Command) {
 	flags.StringSliceVar(&o.ConfigMaps, "config-map", []string{live.DefaultConfigMap}, "the ConfigMap by which ApplicationSets refer to this generator; may be repeated")
 	flags.DurationVar(&o.Stale, "stale-after", informer.DefaultLimit, "how long nothing may be heard from the API server before everything stays as it is")
 
+	flags.IntVar(&o.Policy.RemovalCount, "removal-limit", defaults.RemovalCount, "how many Applications of an ApplicationSet may go at once without being acknowledged")
+	flags.IntVar(&o.Policy.RemovalShare, "removal-share", defaults.RemovalShare, "the same as a percentage of its Applications; the larger one counts")
+	flags.DurationVar(&o.Policy.Confirmation, "removal-confirmation", defaults.Confirmation, "how long after an Application was made the repository must have been seen at its newest to tell that its overlay is gone")
+	flags.StringSliceVar(&o.Policy.Protected, "protected-environment", defaults.Protected, "the environment in which nothing goes without being acknowledged; may be repeated, and replaces the default; none protects nothing")
+	flags.IntVar(&o.Policy.Ramp, "ramp", defaults.Ramp, "how many new Applications of an environment may be unsettled at once; 0 is any number")
+	flags.DurationVar(&o.Policy.SettleTimeout, "settle-timeout", defaults.SettleTimeout, "how long a new Application may take to settle before others do not wait for it any more")
+
+	flags.BoolVar(&o.Push, "push", true, "have Argo CD ask as soon as its answer would be another")
 	flags.StringVar(&o.Mirror.URL, "repo-url", "", "the config repository, as Argo CD knows it, to be mirrored; without it --repo-dir is read")
+	f.registerMirror(command)
+}
+
+// registerMirror registers what only a generator with a mirror of its own can do.
+func (f *clusterFlags) registerMirror(command *cobra.Command) {
+	flags, o := command.Flags(), &f.options
 	flags.StringVar(&o.Mirror.Dir, "mirror-dir", "/var/lib/tidegate/mirror", "the folder of the mirror")
 	flags.DurationVar(&o.Mirror.Interval, "fetch-interval", mirror.DefaultInterval, "how often the repository is fetched; a webhook has it fetched at once")
 	flags.DurationVar(&o.Mirror.Timeout, "fetch-timeout", mirror.DefaultTimeout, "how long a fetch may take, the first one included")
@@ -52,23 +66,15 @@ func (f *clusterFlags) register(command *cobra.Command) {
 	flags.BoolVar(&o.VerifySignatures, "verify-signatures", false, "accept only commits signed with a key of argocd-gpg-keys-cm")
 	flags.StringVar(&o.RepositoryProject, "repo-project", "", "the AppProject whose repository Secrets may be used besides those of none")
 
-	flags.IntVar(&o.Policy.RemovalCount, "removal-limit", defaults.RemovalCount, "how many Applications of an ApplicationSet may go at once without being acknowledged")
-	flags.IntVar(&o.Policy.RemovalShare, "removal-share", defaults.RemovalShare, "the same as a percentage of its Applications; the larger one counts")
-	flags.DurationVar(&o.Policy.Confirmation, "removal-confirmation", defaults.Confirmation, "how long after an Application was made the repository must have been seen at its newest to tell that its overlay is gone")
-	flags.StringSliceVar(&o.Policy.Protected, "protected-environment", defaults.Protected, "the environment in which nothing goes without being acknowledged; may be repeated, and replaces the default; none protects nothing")
-	flags.IntVar(&o.Policy.Ramp, "ramp", defaults.Ramp, "how many new Applications of an environment may be unsettled at once; 0 is any number")
-	flags.DurationVar(&o.Policy.SettleTimeout, "settle-timeout", defaults.SettleTimeout, "how long a new Application may take to settle before others do not wait for it any more")
-
-	flags.BoolVar(&o.Push, "push", true, "have Argo CD ask as soon as its answer would be another")
 	flags.BoolVar(&f.supersede, "supersede", true, "end syncs that only wait for what a newer commit has replaced, and start the newer one's where Argo CD does not")
 	flags.DurationVar(&f.grace, "supersede-grace", supersede.DefaultGrace, "how long a sync must have waited without progress to be ended")
 	flags.StringSliceVar(&f.never, "supersede-never", nil, "an environment in which no sync is ended or started; may be repeated")
 }
 
-// given is a flag of these that was given, on the command line or by its variable; empty for none.
-func (f *clusterFlags) given(command *cobra.Command) (name string) {
+// given is a flag of those that are registered that was given, on the command line or by its variable; empty for none.
+func given(command *cobra.Command, register func(*clusterFlags, *cobra.Command)) (name string) {
 	own := &cobra.Command{}
-	(&clusterFlags{}).register(own)
+	register(&clusterFlags{}, own)
 	own.Flags().VisitAll(func(flag *pflag.Flag) {
 		if set := command.Flags().Lookup(flag.Name); set != nil && set.Changed {
 			name = "--" + flag.Name
@@ -78,7 +84,10 @@ func (f *clusterFlags) given(command *cobra.Command) (name string) {
 }
 
 // serveCluster serves beside Argo CD.
-func (f *generatorFlags) serveCluster(ctx context.Context, options server.Options) error {
+func (f *generatorFlags) serveCluster(ctx context.Context, c *cobra.Command, options server.Options) error {
+	if unused := given(c, (*clusterFlags).registerMirror); unused != "" && f.cluster.options.Mirror.URL == "" {
+		return cli.Usage(fmt.Errorf("%s needs a mirror: name the repository with --repo-url", unused))
+	}
 	o, err := f.cluster.complete(f.from)
 	if err != nil {
 		return err
@@ -134,6 +143,9 @@ func (f *clusterFlags) complete(from sources) (incluster.Options, error) {
 	}
 	o.Identity = host + "_" + string(uuid.NewUUID())
 	if o.Mirror.URL != "" {
+		if from.repoDir != "." {
+			return o, cli.Usage(fmt.Errorf("--repo-url has %s mirrored, and --repo-dir has %s read: leave one of them out", mirror.Shown(o.Mirror.URL), from.repoDir))
+		}
 		o.Mirror.Branch = from.revision
 		return o, nil
 	}

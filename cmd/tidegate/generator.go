@@ -85,9 +85,9 @@ func (f *generatorFlags) run(c *cobra.Command) error {
 	ctx, stop := cli.UntilSignal(c.Context())
 	defer stop()
 	if f.from.clustersFile == "" {
-		return f.serveCluster(ctx, options)
+		return f.serveCluster(ctx, c, options)
 	}
-	if unused := f.cluster.given(c); unused != "" {
+	if unused := given(c, (*clusterFlags).register); unused != "" {
 		return cli.Usage(fmt.Errorf("%s is for a generator beside Argo CD, and --clusters-file for one without: leave one of them out", unused))
 	}
 	log.Warn("nothing is guarded: with --clusters-file Argo CD is not looked at, and it deletes what an answer does not have")

@@ -114,6 +114,35 @@ func TestTheGeneratorDoesNotStartWithoutAToken(t *testing.T) {
 	}
 }
 
+func TestNoFlagOfAGeneratorBesideArgoCDIsIgnored(t *testing.T) {
+	dir := t.TempDir()
+	token, kubeconfig := filepath.Join(dir, "token"), filepath.Join(dir, "kubeconfig")
+	for file, content := range map[string]string{token: "open-sesame\n", kubeconfig: "apiVersion: v1\nkind: Config\n" +
+		"clusters: [{name: a, cluster: {server: 'https://127.0.0.1:1'}}]\ncontexts: [{name: a, context: {cluster: a}}]\ncurrent-context: a\n"} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"signatures of a folder", []string{repo, "--verify-signatures"}, "--verify-signatures needs a mirror: name the repository with --repo-url\n"},
+		{"a folder that is fetched", []string{repo, "--fetch-interval=1s"}, "--fetch-interval needs a mirror"},
+		{"a folder and a repository", []string{repo, "--repo-url=https://token@example.com/platform"},
+			"--repo-url has https://example.com/platform mirrored, and --repo-dir has ../../examples/gitops-platform read: leave one of them out\n"},
+		{"neither", nil, "--repo-url is missing: which repository is mirrored?"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			code, _, stderr := execute(append([]string{"generator", "--kubeconfig", kubeconfig, "--token-file", token}, test.args...)...)
+			if code != 2 || !strings.HasPrefix(stderr, test.want) {
+				t.Errorf("exit code %d, stderr %s", code, stderr)
+			}
+		})
+	}
+}
+
 func TestTheGeneratorServesUntilItIsTold(t *testing.T) {
 	token := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(token, []byte("open-sesame\n"), 0o600); err != nil {
