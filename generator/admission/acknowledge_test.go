@@ -90,6 +90,35 @@ acknowledgement used`
 	}
 }
 
+func TestWhatWasTooMuchAtOnceDoesNotTrickleAway(t *testing.T) {
+	argo := installed(t, scene{overlays: "a/staging b/staging c/staging d/staging", clusters: two})
+	after := scene{overlays: "a/staging", clusters: two}
+	decision := decide(t, argo.now(after))
+	argo.annotate(admission.OverLimitAnnotation, decision.OverLimit)
+	// Two of the three are acknowledged; what is left is no more than the limit.
+	argo.annotate(admission.AcknowledgeAnnotation, decision.Held[0].Digest+","+decision.Held[1].Digest)
+	argo.apply(decide(t, argo.now(after)), noon)
+	delete(argo.apps, "b-staging")
+	delete(argo.apps, "c-staging")
+	argo.annotate(admission.AcknowledgeAnnotation, "")
+	for _, step := range []struct {
+		name  string
+		scene scene
+		want  string
+	}{
+		{"the rest of it", after, "answer a-staging d-staging\nheld d-staging overlay-gone limit"},
+		{"another one is held for itself", scene{overlays: "x/staging", clusters: two}, "answer x-staging a-staging d-staging\nheld a-staging overlay-gone limit\nheld d-staging overlay-gone limit"},
+		{"both come back", scene{overlays: "a/staging d/staging", clusters: two}, "answer a-staging d-staging"},
+		{"it goes by itself after that", after, "answer a-staging\nreleased d-staging overlay-gone shown-by-git"},
+	} {
+		decision, err := admission.Decide(argo.now(step.scene))
+		if diff := cmp.Diff(step.want, said(decision, err)); diff != "" {
+			t.Errorf("%s, -want +got:\n%s", step.name, diff)
+		}
+		argo.annotate(admission.OverLimitAnnotation, decision.OverLimit)
+	}
+}
+
 func TestAnAcknowledgementIsUselessOnceItsApplicationsAreGone(t *testing.T) {
 	argo := installed(t, scene{overlays: both, clusters: two})
 	after := scene{overlays: "api/staging api/production web/staging", clusters: two}

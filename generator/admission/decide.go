@@ -3,6 +3,7 @@ package admission
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tidegate/tidegate/generator/live"
 	"github.com/tidegate/tidegate/generator/params"
@@ -89,14 +90,25 @@ func (d *deciding) judge() {
 			free = append(free, g)
 		}
 	}
-	limit, at := d.Policy.limit(len(d.Live)), len(free)+len(d.going)
-	if at <= limit {
-		return
-	}
+	limit, at, before := d.Policy.limit(len(d.Live)), len(free)+len(d.going), d.overLimit()
 	for _, g := range free {
-		g.rule(ByLimit, "held, since %d at once of %d Applications are more than the limit of %d (%d, or %d %% of them)",
-			at, len(d.Live), limit, d.Policy.RemovalCount, d.Policy.RemovalShare)
+		switch {
+		case at > limit:
+			g.rule(ByLimit, "held, since %d at once of %d Applications are more than the limit of %d (%d, or %d %% of them)",
+				at, len(d.Live), limit, d.Policy.RemovalCount, d.Policy.RemovalShare)
+		case before[g.UID]:
+			g.rule(ByLimit, "held, since it is of a removal that was more than the limit, of which a part has gone")
+		}
 	}
+}
+
+// overLimit are the UIDs of the Applications that an earlier answer held because they were too many at once.
+func (d *deciding) overLimit() map[string]bool {
+	out := map[string]bool{}
+	for _, uid := range strings.Split(d.ApplicationSet.Annotations[OverLimitAnnotation], ",") {
+		out[uid] = true
+	}
+	return out
 }
 
 // spare holds what would go by itself where none of the live Applications would stay: that looks like another repository.
@@ -140,6 +152,7 @@ func (d *deciding) hold() error {
 		}
 	}
 	d.Digest = digestOf(d.held())
+	d.OverLimit = overLimit(d.Held)
 	if len(unreadable) == 0 {
 		return nil
 	}
@@ -147,6 +160,18 @@ func (d *deciding) hold() error {
 		"or let them go, with all else that would be held, by the annotation %s: %s on the ApplicationSet", few(unreadable), AcknowledgeAnnotation, d.Digest)
 	refusal.Digest = d.Digest
 	return refusal
+}
+
+// overLimit is what is to be remembered of what is held.
+func overLimit(held []Removal) string {
+	var uids []string
+	for _, r := range held {
+		if r.Ruling == ByLimit {
+			uids = append(uids, r.UID)
+		}
+	}
+	slices.Sort(uids)
+	return strings.Join(uids, ",")
 }
 
 // nothing says why nothing is in the answer.

@@ -33,6 +33,8 @@ type Decision struct {
 	Digest string
 	// Acknowledgement is what the annotation of the ApplicationSet did.
 	Acknowledgement Acknowledgement
+	// OverLimit is what the annotation OverLimitAnnotation of the ApplicationSet should be from now on; empty is none.
+	OverLimit string
 	// Next is when, at the earliest, time alone may change the answer: an unsettled Application runs out of time, so that a waiting
 	// one may come in, or one is not Younger any more. Zero: it does not.
 	Next time.Time

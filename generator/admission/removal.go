@@ -72,6 +72,10 @@ const (
 	ByEmptying Ruling = "empties"
 )
 
+// OverLimitAnnotation of an ApplicationSet holds the UIDs of what is held ByLimit, with commas between them: when a part of it
+// has gone, what is left is not few because of that. The generator writes it; the answer after that depends on it.
+const OverLimitAnnotation = "tidegate.dev/over-limit"
+
 // The rulings that let go.
 const (
 	// ByGit lets go what the repository shows to be meant, within the limit.

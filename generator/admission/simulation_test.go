@@ -27,6 +27,8 @@ type simulation struct {
 	policy   admission.Policy
 	// acknowledged are the removals that digests stand for: causes by UID.
 	acknowledged map[string]map[string]string
+	// tooMany are the UIDs of what was too many at once, and has neither gone nor come back since.
+	tooMany map[string]bool
 }
 
 const (
@@ -148,6 +150,9 @@ func (s *simulation) poll() error {
 	if decision.Acknowledgement == admission.Spent {
 		s.annotate(admission.AcknowledgeAnnotation, "")
 	}
+	if world.Unknown == "" {
+		s.annotate(admission.OverLimitAnnotation, decision.OverLimit)
+	}
 	return s.admits(created, before, desired)
 }
 
@@ -190,8 +195,19 @@ func (s *simulation) allowed(world admission.World, desired map[string]*params.S
 		}
 		stay++
 	}
-	if len(free)+going <= max(s.policy.RemovalCount, len(s.apps)*s.policy.RemovalShare/100) && stay > 0 {
-		for _, name := range free {
+	tooMany, within := map[string]bool{}, len(free)+going <= max(s.policy.RemovalCount, len(s.apps)*s.policy.RemovalShare/100)
+	var few []string
+	for _, name := range free {
+		if uid := s.apps[name].UID; !within || s.tooMany[uid] {
+			tooMany[uid] = true
+			stay++
+			continue
+		}
+		few = append(few, name)
+	}
+	s.tooMany = tooMany
+	if stay > 0 {
+		for _, name := range few {
 			out[name] = true
 		}
 	}
@@ -200,6 +216,7 @@ func (s *simulation) allowed(world admission.World, desired map[string]*params.S
 		for name, cause := range would {
 			if known && removal[s.apps[name].UID] == cause {
 				out[name] = true
+				delete(tooMany, s.apps[name].UID)
 			}
 		}
 	}

@@ -1,7 +1,8 @@
 // Package guard answers ApplicationSets with what admission decides: it gathers what is known of the repository, the fleet
 // and the live Applications, has it decided, and tells people what was held, kept waiting or let go.
 //
-// It decides nothing by itself, and writes nothing to the cluster but Events and the end of an acknowledgement.
+// It decides nothing by itself, and writes nothing to the cluster but Events, the end of an acknowledgement, and what the limit
+// has held.
 package guard
 
 import (
@@ -30,8 +31,8 @@ type Live interface {
 	Taken(applicationSet string) map[string]string
 	// Projects are the names of the AppProjects; nil where they are not known.
 	Projects() map[string]bool
-	// EndAcknowledgement takes the annotation away, if the ApplicationSet is still that version of it.
-	EndAcknowledgement(ctx context.Context, set *live.ApplicationSet) error
+	// Annotate changes annotations of the ApplicationSet, if it is still that version of it; nil takes one away.
+	Annotate(ctx context.Context, set *live.ApplicationSet, annotations map[string]*string) error
 }
 
 // Options say what a guard answers from.

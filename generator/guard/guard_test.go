@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -52,7 +53,7 @@ type world struct {
 	trusted bool
 	// completeErr is why names cannot be read.
 	completeErr error
-	ended       int
+	annotated   int
 	// confirmed is when the revision was last the newest; zero is now.
 	confirmed time.Time
 	lists     atomic.Int32
@@ -135,8 +136,19 @@ func (w *world) Complete(context.Context) (bool, error) {
 	return w.completeErr == nil && slices.Equal(names(seen), names(w.apps)), w.completeErr
 }
 
-func (w *world) EndAcknowledgement(context.Context, *live.ApplicationSet) error {
-	w.ended++
+// Annotate is what an API server does.
+func (w *world) Annotate(_ context.Context, set *live.ApplicationSet, annotations map[string]*string) error {
+	if w.set != set {
+		return nil
+	}
+	again := *set
+	again.Annotations = maps.Clone(set.Annotations)
+	for key, value := range annotations {
+		if delete(again.Annotations, key); value != nil {
+			again.Annotations[key] = *value
+		}
+	}
+	w.set, w.annotated = &again, w.annotated+1
 	return nil
 }
 
@@ -328,8 +340,39 @@ func TestAnAcknowledgementThatIsSpentIsTakenAway(t *testing.T) {
 	w.answered(t, g)
 	w.set.Annotations[admission.AcknowledgeAnnotation] = "0123"
 	w.answered(t, g)
-	if w.ended != 1 {
-		t.Errorf("%d times", w.ended)
+	w.answered(t, g)
+	if _, there := w.set.Annotations[admission.AcknowledgeAnnotation]; there || w.annotated != 1 {
+		t.Errorf("%v after %d times", w.set.Annotations, w.annotated)
+	}
+}
+
+func TestWhatTheLimitHoldsIsRememberedByTheApplicationSet(t *testing.T) {
+	w := newWorld(t, "api", "web", "db")
+	leads := false
+	g := w.guard(&said{})
+	g.Leads = func() bool { return leads }
+	w.answered(t, g)
+	w.commit(t, "api")
+	w.answered(t, g)
+	if w.annotated != 0 {
+		t.Error("written by a replica that does not lead")
+	}
+	leads = true
+	w.answered(t, g)
+	w.answered(t, g)
+	if uids := strings.Split(w.set.Annotations[admission.OverLimitAnnotation], ","); len(uids) != 2 || w.annotated != 1 {
+		t.Errorf("%v after %d times", w.set.Annotations, w.annotated)
+	}
+	w.doubt = "the repository cannot be read"
+	w.answered(t, g)
+	if w.annotated != 1 {
+		t.Error("forgotten in doubt")
+	}
+	w.doubt = ""
+	w.commit(t, "api", "db", "web")
+	w.answered(t, g)
+	if _, there := w.set.Annotations[admission.OverLimitAnnotation]; there || w.annotated != 2 {
+		t.Errorf("%v after %d times", w.set.Annotations, w.annotated)
 	}
 }
 

@@ -77,8 +77,7 @@ func (g *Guard) Reports() map[string]Report {
 	return maps.Clone(g.reports.byName)
 }
 
-// report remembers a decision, and tells of it if it says something new. An acknowledgement that acknowledges nothing any
-// more is taken away.
+// report remembers a decision, and tells of it if it says something new. What the next one needs to know is written down.
 func (g *Guard) report(ctx context.Context, c *considered) {
 	if c.set == nil {
 		return
@@ -91,11 +90,31 @@ func (g *Guard) report(ctx context.Context, c *considered) {
 	if g.reports.isNews(c.set.Name, now) && g.Tell != nil {
 		g.Tell(c.set, now)
 	}
-	if now.Acknowledgement == admission.Spent {
-		if err := g.Live.EndAcknowledgement(ctx, c.set); err != nil {
-			g.Log.Warn("the acknowledgement on the ApplicationSet is for nothing any more, and could not be removed", "applicationSet", c.set.Name, "error", err)
+	if annotations := c.annotations(); len(annotations) > 0 {
+		if err := g.Live.Annotate(ctx, c.set, annotations); err != nil {
+			g.Log.Warn("what the next answer needs to know could not be written", "applicationSet", c.set.Name, "error", err)
 		}
 	}
+}
+
+// annotations are those of the ApplicationSet that are to change: an acknowledgement that is for nothing any more ends, and
+// what the limit holds is remembered. In doubt, or without an answer, nothing is known of either.
+func (c *considered) annotations() map[string]*string {
+	out := map[string]*string{}
+	d := c.decision
+	if c.refusal != nil || d.Doubt != "" || d.Unguarded != "" {
+		return out
+	}
+	if d.Acknowledgement == admission.Spent {
+		out[admission.AcknowledgeAnnotation] = nil
+	}
+	switch before, noted := c.set.Annotations[admission.OverLimitAnnotation]; {
+	case d.OverLimit == "" && noted:
+		out[admission.OverLimitAnnotation] = nil
+	case d.OverLimit != before:
+		out[admission.OverLimitAnnotation] = &d.OverLimit
+	}
+	return out
 }
 
 // record remembers a report, and forgets ApplicationSets that are gone.

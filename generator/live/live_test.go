@@ -286,7 +286,7 @@ func TestAMissingApplicationSetIsNoErrorAndAnUnreadableOneIs(t *testing.T) {
 	if _, err := l.Applications(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "listing the Applications in the namespace argocd: ") {
 		t.Errorf("%v", err)
 	}
-	if err := l.EndAcknowledgement(t.Context(), found); err == nil || !strings.Contains(err.Error(), "removing the annotation") {
+	if err := l.Annotate(t.Context(), found, map[string]*string{"one": nil, "another": nil}); err == nil || !strings.Contains(err.Error(), "writing the annotations another, one") {
 		t.Errorf("%v", err)
 	}
 }
@@ -356,7 +356,7 @@ func TestWhoeverReleasesOperationsSeesEveryApplicationOfOursWhole(t *testing.T) 
 	})
 }
 
-func TestAnAcknowledgementIsTakenAwayOnlyFromTheVersionThatWasSeen(t *testing.T) {
+func TestAnnotationsAreWrittenOnlyToTheVersionThatWasSeen(t *testing.T) {
 	client := fake.NewSimpleClientset(set("services", ours))
 	l := running(t, client, live.Options{})
 	var patch string
@@ -364,11 +364,13 @@ func TestAnAcknowledgementIsTakenAwayOnlyFromTheVersionThatWasSeen(t *testing.T)
 		patch = string(action.(clienttesting.PatchAction).GetPatch())
 		return true, nil, apierrors.NewConflict(v1alpha1.Resource("applicationsets"), "services", nil)
 	})
-	err := l.EndAcknowledgement(t.Context(), &live.ApplicationSet{Name: "services", ResourceVersion: "17"})
+	held := "a,b"
+	err := l.Annotate(t.Context(), &live.ApplicationSet{Name: "services", ResourceVersion: "17"},
+		map[string]*string{admission.AcknowledgeAnnotation: nil, admission.OverLimitAnnotation: &held})
 	if err != nil {
 		t.Errorf("somebody else has changed it, and that is no error: %v", err)
 	}
-	if want := `{"metadata":{"annotations":{"` + admission.AcknowledgeAnnotation + `":null},"resourceVersion":"17"}}`; patch != want {
+	if want := `{"metadata":{"annotations":{"` + admission.AcknowledgeAnnotation + `":null,"` + admission.OverLimitAnnotation + `":"a,b"},"resourceVersion":"17"}}`; patch != want {
 		t.Errorf("want %s\n got %s", want, patch)
 	}
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,14 +31,11 @@ func isAbsent(err error) bool {
 	return apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
-// acknowledgement is the annotation admission.AcknowledgeAnnotation.
-const acknowledgement = "tidegate.dev/acknowledge-removal"
-
-// EndAcknowledgement takes the annotation away, if the ApplicationSet is still that version of it. If it is not, whoever
-// sees the newer version decides.
-func (l *Live) EndAcknowledgement(ctx context.Context, set *ApplicationSet) error {
+// Annotate changes annotations of an ApplicationSet, if it is still that version of it; nil takes one away. If it is not,
+// whoever sees the newer version decides.
+func (l *Live) Annotate(ctx context.Context, set *ApplicationSet, annotations map[string]*string) error {
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"resourceVersion": set.ResourceVersion, "annotations": map[string]any{acknowledgement: nil},
+		"resourceVersion": set.ResourceVersion, "annotations": annotations,
 	}})
 	if err != nil {
 		return err
@@ -45,7 +45,7 @@ func (l *Live) EndAcknowledgement(ctx context.Context, set *ApplicationSet) erro
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("ApplicationSet %s/%s: removing the annotation %s: %w", l.options.Namespace, set.Name, acknowledgement, err)
+		return fmt.Errorf("ApplicationSet %s/%s: writing the annotations %s: %w", l.options.Namespace, set.Name, strings.Join(slices.Sorted(maps.Keys(annotations)), ", "), err)
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/tidegate/tidegate/generator/admission"
 	"github.com/tidegate/tidegate/generator/fleet"
 	"github.com/tidegate/tidegate/generator/leader"
 	"github.com/tidegate/tidegate/generator/live"
@@ -135,7 +136,7 @@ func (r *rights) once(ctx context.Context, out *complaints) {
 	_, err = reads.Applications(ctx)
 	out.add(err)
 	if set != nil {
-		out.add(reads.EndAcknowledgement(ctx, set))
+		out.add(reads.Annotate(ctx, set, map[string]*string{admission.AcknowledgeAnnotation: nil}))
 		_, err = sets.Patch(ctx, set.Name, types.MergePatchType, []byte(`{"metadata":{"annotations":{"tidegate.dev/test":"x"}}}`), metav1.PatchOptions{})
 		out.add(err)
 	}
