@@ -122,20 +122,34 @@ func (f *guarded) renamed() {
 	f.why("tools-dev", guard.Held, "argocd app delete tools-dev --cascade=false")
 	f.why("tools-dev-staging", guard.Waits, "waits until tools-dev, which has its resources, is gone")
 	f.nothingElseIsDeleted()
-	f.deletedWithoutItsResources("tools-dev")
-	f.goes("tools-dev")
+	f.goesWithoutItsResources("tools-dev", "tools-dev-staging")
 	f.untilReported("Synced", "Healthy", "tools-dev-staging")
 	if now := f.delivered(f.Staging, "fleet-dev", "tools"); now != delivered {
 		f.Errorf("what tools delivers was deleted with the old name")
 	}
 }
 
-// deletedWithoutItsResources does what argocd app delete --cascade=false does.
-func (f *guarded) deletedWithoutItsResources(name string) {
+// goesWithoutItsResources does what argocd app delete --cascade=false does until the successor comes: the ApplicationSet
+// controller, which has its answer from before, may make the old name anew in between. Where it has put the finalizer back,
+// this waits for a better moment.
+func (f *guarded) goesWithoutItsResources(name, successor string) {
 	f.Helper()
-	app := f.application(name)
-	f.must(f.Staging.Patch(f.Context(), app, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))))
-	f.must(f.Staging.Delete(f.Context(), app))
+	*f.may = append(*f.may, name)
+	f.until(name+" gives way to "+successor, func(ctx context.Context) error {
+		if _, err := f.Application(ctx, successor); err == nil || !apierrors.IsNotFound(err) {
+			return err
+		}
+		app := &v1alpha1.Application{}
+		app.Namespace, app.Name = controlplane.Namespace, name
+		err := f.Staging.Patch(ctx, app, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`)))
+		if err == nil {
+			err = f.Staging.Delete(ctx, app, client.Preconditions{ResourceVersion: &app.ResourceVersion})
+		}
+		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+			return controlplane.Never(err)
+		}
+		return fmt.Errorf("%s was deleted, and %s is not there", name, successor)
+	})
 }
 
 const renamedEnvironments = `
