@@ -47,6 +47,8 @@ type Ground struct {
 	Confirmed time.Time
 	// Overlays are the folders there are: of overlays and of cluster configurations.
 	Overlays map[string]bool
+	// Resources are the hashes of what a folder renders to (manifest.ID.Hash).
+	Resources map[string][]uint64
 	// Environments tell to which clusters each one goes.
 	Environments map[string]*metav1.LabelSelector
 	// Clusters are those of the fleet by name.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tidegate/tidegate/generator/admission"
 	"github.com/tidegate/tidegate/generator/params"
+	"github.com/tidegate/tidegate/plugin/manifest"
 )
 
 const (
@@ -316,22 +317,52 @@ held web-staging younger-than-revision not-shown-by-git`},
 			want: `answer api-staging api-production web-production
 released web-staging overlay-gone shown-by-git`},
 		{name: "the folder of a service is renamed", before: scene{overlays: both, clusters: two}, after: scene{overlays: "pay/staging pay/production web/staging web/production", clusters: two},
-			change: func(w *admission.World) { inNamespaces(w, map[string]string{"pay": "api"}) },
+			change: func(w *admission.World) {
+				inOneNamespace(w)
+				deliver(w, map[string]string{"api": "api web", "web": "web", "pay": "new api"})
+			},
 			want: `answer web-staging web-production api-production api-staging
 held api-production renamed not-shown-by-git
 held api-staging renamed not-shown-by-git
 waiting pay-staging predecessor api-staging
 waiting pay-production predecessor api-production`},
-		{name: "a service comes where another one goes, in a namespace of several", before: scene{overlays: both, clusters: two}, after: scene{overlays: "pay/staging api/production web/staging web/production", clusters: two},
+		{name: "the folder of a service is renamed, and the old name is being deleted", before: scene{overlays: both, clusters: two}, after: scene{overlays: "pay/staging api/production web/staging web/production", clusters: two},
 			change: func(w *admission.World) {
-				inNamespaces(w, map[string]string{"pay": "api"})
-				for i := range w.Desired {
-					if w.Desired[i].Name == "web-staging" {
-						w.Desired[i].Namespace = "api-staging"
+				deliver(w, map[string]string{"api": "api", "web": "web", "pay": "api"})
+				for i := range w.Live {
+					if w.Live[i].Name == "api-staging" {
+						w.Live[i].Deleting, w.Live[i].Parameters = true, ""
 					}
 				}
 			},
+			want: `answer api-production web-staging web-production
+going api-staging
+waiting pay-staging predecessor api-staging`},
+		{name: "a service that delivers other things comes where another one goes", before: scene{overlays: both, clusters: two}, after: scene{overlays: "pay/staging api/production web/staging web/production", clusters: two},
+			change: func(w *admission.World) {
+				inOneNamespace(w)
+				deliver(w, map[string]string{"api": "api", "web": "web", "pay": "pay"})
+			},
 			want: `answer pay-staging api-production web-staging web-production
+released api-staging overlay-gone shown-by-git`},
+		{name: "a service comes where another one goes, and shares with it what one that stays has as well", before: scene{overlays: both, clusters: two}, after: scene{overlays: "pay/staging api/production web/staging web/production", clusters: two},
+			change: func(w *admission.World) {
+				inOneNamespace(w)
+				deliver(w, map[string]string{"api": "api namespace", "web": "web namespace", "pay": "pay namespace"})
+			},
+			want: `answer pay-staging api-production web-staging web-production
+released api-staging overlay-gone shown-by-git`},
+		{name: "the same is delivered to another cluster", before: scene{overlays: both, clusters: two}, after: scene{overlays: "pay/production api/production web/staging web/production", clusters: two},
+			change: func(w *admission.World) {
+				deliver(w, map[string]string{"api": "api", "web": "web", "pay": "api"})
+			},
+			want: `answer pay-production api-production web-staging web-production
+released api-staging overlay-gone shown-by-git`},
+		{name: "what goes has delivered what one that stays delivers, too", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/production web/staging web/production", clusters: two},
+			change: func(w *admission.World) {
+				deliver(w, map[string]string{"api": "shared", "web": "shared"})
+			},
+			want: `answer api-production web-staging web-production
 released api-staging overlay-gone shown-by-git`},
 		{name: "a preview", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging", clusters: two},
 			change: func(w *admission.World) { w.ApplicationSet, w.Live = nil, nil },
@@ -380,12 +411,20 @@ func inOneNamespace(w *admission.World) {
 	}
 }
 
-// inNamespaces gives services the namespaces of others.
-func inNamespaces(w *admission.World, of map[string]string) {
-	for i := range w.Desired {
-		if other := of[w.Desired[i].Service]; other != "" {
-			w.Desired[i].Namespace = other + "-" + w.Desired[i].Environment
+// deliver says which Deployments services deliver: of those that are live, and of those that are desired.
+func deliver(w *admission.World, by map[string]string) {
+	hashes := func(names string) (out []uint64) {
+		for _, name := range strings.Fields(names) {
+			out = append(out, manifest.ID{Group: "apps", Kind: "Deployment", Namespace: "shared", Name: name}.Hash())
 		}
+		return out
+	}
+	for i := range w.Live {
+		service, _, _ := strings.Cut(w.Live[i].Name, "-")
+		w.Live[i].Resources = hashes(by[service])
+	}
+	for i := range w.Desired {
+		w.Ground.Resources[w.Desired[i].Path] = hashes(by[w.Desired[i].Service])
 	}
 }
 

@@ -14,16 +14,18 @@ import (
 // NewGround is what parameter sets were computed from.
 func NewGround(view *catalog.View, clusters []fleet.Cluster, input params.Input) Ground {
 	ground := Ground{
-		Revision: view.Revision, Input: input, Overlays: map[string]bool{},
+		Revision: view.Revision, Input: input, Overlays: map[string]bool{}, Resources: map[string][]uint64{},
 		Environments: map[string]*metav1.LabelSelector{}, Clusters: make(map[string]fleet.Cluster, len(clusters)),
 	}
 	for i := range view.Services {
 		for j := range view.Services[i].Overlays {
-			ground.Overlays[view.Services[i].Overlays[j].Path] = true
+			overlay := &view.Services[i].Overlays[j]
+			ground.Overlays[overlay.Path], ground.Resources[overlay.Path] = true, overlay.Resources
 		}
 	}
 	for i := range view.Clusters {
-		ground.Overlays[view.Clusters[i].Path] = true
+		config := &view.Clusters[i]
+		ground.Overlays[config.Path], ground.Resources[config.Path] = true, config.Resources
 	}
 	for i := range view.Platform.Environments {
 		environment := &view.Platform.Environments[i]

@@ -71,35 +71,62 @@ func (d *deciding) successors() {
 	}
 }
 
-// home is a namespace of a cluster.
-type home struct{ server, namespace string }
+// delivered is a resource on a cluster, by its server or its name.
+type delivered struct {
+	cluster  string
+	resource uint64
+}
 
-// moves finds services whose folder was renamed: their name and path are others now, but where one Application goes and one
-// comes in a namespace that has no others, they are taken for the same. A namespace that several share tells nothing.
+// moves finds services whose folder was renamed: their name and path are others now, but a new Application would deliver
+// something that one which goes has delivered. What one that stays has delivered too, such as the namespace of several, tells
+// nothing.
 func (d *deciding) moves() {
-	comes, goes := map[home][]*params.Set{}, map[home][]*gone{}
+	from := map[delivered]*gone{}
 	for _, g := range slices.Concat(d.gone, d.going) {
-		if at := (home{g.set.Cluster.Server, g.set.Namespace}); at.namespace != "" {
-			goes[at] = append(goes[at], g)
+		for _, cluster := range []string{g.set.Cluster.Server, g.set.Cluster.Name, g.app.DestinationServer, g.app.DestinationName} {
+			for _, resource := range g.app.Resources {
+				from[delivered{cluster, resource}] = g
+			}
 		}
 	}
-	if len(goes) == 0 {
+	if len(from) == 0 {
 		return
+	}
+	for name, app := range d.live {
+		if d.desired[name] == nil || app.Deleting {
+			continue
+		}
+		for _, resource := range app.Resources {
+			delete(from, delivered{app.DestinationServer, resource})
+			delete(from, delivered{app.DestinationName, resource})
+			delete(from, delivered{d.desired[name].Cluster.Server, resource})
+			delete(from, delivered{d.desired[name].Cluster.Name, resource})
+		}
 	}
 	for i := range d.Desired {
 		set := &d.Desired[i]
-		if at := (home{set.Cluster.Server, set.Namespace}); goes[at] != nil {
-			comes[at] = append(comes[at], set)
-		}
-	}
-	for at, in := range comes {
-		if len(in) != 1 || len(goes[at]) != 1 || d.live[in[0].Name] != nil {
+		if d.live[set.Name] != nil || d.predecessors[set.Name] != "" {
 			continue
 		}
-		if set, g := in[0], goes[at][0]; g.Successor == "" && set.Environment == g.set.Environment {
-			g.Successor, d.predecessors[set.Name] = set.Name, g.Application
+		if g := d.deliveredBefore(set, from); g != nil {
+			d.predecessors[set.Name] = g.Application
+			if g.Successor == "" || set.Name < g.Successor {
+				g.Successor = set.Name
+			}
 		}
 	}
+}
+
+// deliveredBefore is one of those that go which has delivered what the new one would.
+func (d *deciding) deliveredBefore(set *params.Set, from map[delivered]*gone) *gone {
+	for _, cluster := range []string{set.Cluster.Server, set.Cluster.Name} {
+		for _, resource := range d.Ground.Resources[set.Path] {
+			if g := from[delivered{cluster, resource}]; g != nil && cluster != "" {
+				return g
+			}
+		}
+	}
+	return nil
 }
 
 func (d *deciding) renamed(g *gone) string {

@@ -14,6 +14,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tidegate/tidegate/plugin/manifest"
 	"github.com/tidegate/tidegate/plugin/render"
 )
 
@@ -109,7 +110,10 @@ func TestNamespaceAndAutoscaledWorkloadComeFromTheRender(t *testing.T) {
 	catalog, _, _ := folderCatalog(t, repository)
 	want := Overlay{
 		Environment: "staging", Path: "services/api/overlays/staging",
-		Facts: Facts{Namespace: "api-staging", Autoscaled: []Workload{deployment}, Known: true},
+		Facts: Facts{Namespace: "api-staging", Autoscaled: []Workload{deployment}, Known: true, Resources: slices.Sorted(slices.Values([]uint64{
+			manifest.ID{Group: "apps", Kind: "Deployment", Namespace: "api-staging", Name: "api"}.Hash(),
+			manifest.ID{Group: "autoscaling", Kind: "HorizontalPodAutoscaler", Namespace: "api-staging", Name: "api"}.Hash(),
+		}))},
 	}
 	if diff := cmp.Diff(want, overlay(t, read(t, catalog), "staging")); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -21,6 +21,9 @@ type Facts struct {
 	// Autoscaled are the workloads whose replicas an autoscaler owns, sorted. One without a name stands for all of its
 	// kind: what a broken overlay is given that was never rendered.
 	Autoscaled []Workload
+	// Resources are the hashes of what is rendered (manifest.ID.Hash), sorted. What a variable is put into later has another name
+	// by then.
+	Resources []uint64
 	// Outside are the files that the render read although neither the service's folder nor a shared one holds them,
 	// sorted.
 	Outside []string
@@ -51,6 +54,7 @@ var scalable = []Workload{{"apps", "Deployment", ""}, {"apps", "StatefulSet", ""
 func factsOf(result *render.Result) Facts {
 	facts := Facts{Namespace: result.Namespace, Known: true}
 	for _, object := range result.Objects {
+		facts.Resources = append(facts.Resources, object.ID().Hash())
 		if workload, ok := scaledBy(object); ok {
 			facts.Autoscaled = append(facts.Autoscaled, workload)
 		}
@@ -59,6 +63,7 @@ func factsOf(result *render.Result) Facts {
 		return cmp.Or(strings.Compare(a.Group, b.Group), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name))
 	})
 	facts.Autoscaled = slices.Compact(facts.Autoscaled)
+	slices.Sort(facts.Resources)
 	return facts
 }
 

@@ -31,6 +31,7 @@ import (
 	"github.com/tidegate/tidegate/generator/admission"
 	"github.com/tidegate/tidegate/generator/live"
 	"github.com/tidegate/tidegate/generator/params"
+	"github.com/tidegate/tidegate/plugin/manifest"
 )
 
 var created = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
@@ -73,7 +74,7 @@ func app(name, owner string) *v1alpha1.Application {
 			Sync:           v1alpha1.SyncStatus{Status: v1alpha1.SyncStatusCodeOutOfSync},
 			Health:         v1alpha1.HealthStatus{Status: health.HealthStatusProgressing},
 			OperationState: &v1alpha1.OperationState{Phase: common.OperationRunning},
-			Resources:      []v1alpha1.ResourceStatus{{Kind: "Deployment"}},
+			Resources:      []v1alpha1.ResourceStatus{{Kind: "Service", Namespace: "payments", Name: name}, {Group: "apps", Version: "v1", Kind: "Deployment", Namespace: "payments", Name: name}},
 		},
 	}
 }
@@ -85,6 +86,9 @@ func kept(name string) live.Application {
 		Labels: map[string]string{params.EnvironmentLabel: "staging"}, Created: created,
 		Automated: true, Reconciled: true, OperationRunning: true, Sync: "OutOfSync", Health: "Progressing", Project: "payments",
 		DestinationServer: "https://kubernetes.default.svc", DestinationNamespace: "payments", Path: "services/" + name,
+		Resources: slices.Sorted(slices.Values([]uint64{
+			manifest.ID{Kind: "Service", Namespace: "payments", Name: name}.Hash(), manifest.ID{Group: "apps", Kind: "Deployment", Namespace: "payments", Name: name}.Hash(),
+		})),
 	}
 }
 
@@ -141,7 +145,7 @@ func TestWhatIsDecidedByIsKeptHoweverItWasRead(t *testing.T) {
 	l := running(t, client, live.Options{})
 
 	wantManual, wantEnded := kept("manual"), kept("ended")
-	wantManual.Deleting = true
+	wantManual.Deleting, wantManual.Resources = true, nil
 	wantManual.Automated, wantManual.Reconciled, wantManual.OperationRunning, wantManual.Sync, wantManual.Health = false, false, false, "", ""
 	wantEnded.OperationRunning = false
 	want := []live.Application{kept("asked"), wantEnded, wantManual, kept("web")}
@@ -332,7 +336,7 @@ func TestWhoeverReleasesOperationsSeesEveryApplicationOfOursWhole(t *testing.T) 
 		OnApplication: func(a *v1alpha1.Application) {
 			mu.Lock()
 			defer mu.Unlock()
-			if len(a.Status.Resources) == 1 && a.Status.OperationState != nil {
+			if len(a.Status.Resources) == 2 && a.Status.OperationState != nil {
 				seen = append(seen, a.Name)
 			}
 		},

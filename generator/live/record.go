@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/tidegate/tidegate/generator/params"
+	"github.com/tidegate/tidegate/plugin/manifest"
 )
 
 // record is what is kept of an Application.
@@ -46,8 +47,21 @@ func recordApplication(app *v1alpha1.Application) *record {
 		DestinationName:      shared(app.Spec.Destination.Name),
 		DestinationNamespace: shared(app.Spec.Destination.Namespace),
 		Path:                 shared(source.Path),
+		Resources:            resources(app),
 	}}
 	out.owner, out.controlled = shared(owner(app)), shared(controlled(app))
+	return out
+}
+
+func resources(app *v1alpha1.Application) []uint64 {
+	if len(app.Status.Resources) == 0 {
+		return nil
+	}
+	out := make([]uint64, len(app.Status.Resources))
+	for i, r := range app.Status.Resources {
+		out[i] = manifest.ID{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}.Hash()
+	}
+	slices.Sort(out)
 	return out
 }
 
@@ -101,10 +115,12 @@ func sharedMap(in map[string]string) map[string]string {
 	return out
 }
 
-// sameApplication tells whether a newer version says nothing that anything is decided by.
+// sameApplication tells whether a newer version says nothing that a decision waits for. What it has delivered is looked at when
+// it is to go.
 func sameApplication(before, after *record) bool {
 	a, b := before.application, after.application
 	a.ResourceVersion, b.ResourceVersion = "", ""
+	a.Resources, b.Resources = nil, nil
 	return before.owner == after.owner && before.controlled == after.controlled && reflect.DeepEqual(a, b)
 }
 

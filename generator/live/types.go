@@ -33,6 +33,8 @@ type Application struct {
 	Project string
 
 	DestinationServer, DestinationName, DestinationNamespace, Path string
+	// Resources are the hashes of what it has delivered, or is to (status.resources; manifest.ID.Hash), sorted.
+	Resources []uint64
 }
 
 // ApplicationSet is what is known of an ApplicationSet.

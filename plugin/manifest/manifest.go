@@ -3,7 +3,10 @@
 // It knows what every Kubernetes object has (apiVersion, kind, metadata) and nothing of any particular kind.
 package manifest
 
-import "strings"
+import (
+	"hash/fnv"
+	"strings"
+)
 
 // Object is one Kubernetes object as JSON would decode it: the values are
 // map[string]any, []any, string, bool, int64, uint64 (only above the range of int64), float64 or nil.
@@ -33,6 +36,15 @@ func (id ID) GroupKind() string {
 		return id.Kind
 	}
 	return id.Kind + "." + id.Group
+}
+
+// Hash tells IDs apart in less room: 64 bits, the same in every process.
+func (id ID) Hash() uint64 {
+	hash := fnv.New64a()
+	for _, part := range []string{id.Group, id.Kind, id.Namespace, id.Name} {
+		_, _ = hash.Write(append([]byte(part), 0)) // a hash takes everything
+	}
+	return hash.Sum64()
 }
 
 // ID is the object's identity, with the namespace as written in it: empty both for a cluster-scoped object and for one
