@@ -107,7 +107,8 @@ func TestWhatWasTooMuchAtOnceDoesNotTrickleAway(t *testing.T) {
 		want  string
 	}{
 		{"the rest of it", after, "answer a-staging d-staging\nheld d-staging overlay-gone limit"},
-		{"another one is held for itself", scene{overlays: "x/staging", clusters: two}, "answer x-staging a-staging d-staging\nheld a-staging overlay-gone limit\nheld d-staging overlay-gone limit"},
+		{"its cluster is away meanwhile", scene{overlays: "a/staging", clusters: two, input: inputOf("a")}, "answer a-staging d-staging\nheld d-staging input-narrowed not-shown-by-git"},
+		{"another one goes by itself", scene{overlays: "x/staging", clusters: two}, "answer x-staging d-staging\nheld d-staging overlay-gone limit\nreleased a-staging overlay-gone shown-by-git"},
 		{"both come back", scene{overlays: "a/staging d/staging", clusters: two}, "answer a-staging d-staging"},
 		{"it goes by itself after that", after, "answer a-staging\nreleased d-staging overlay-gone shown-by-git"},
 	} {
@@ -116,6 +117,21 @@ func TestWhatWasTooMuchAtOnceDoesNotTrickleAway(t *testing.T) {
 			t.Errorf("%s, -want +got:\n%s", step.name, diff)
 		}
 		argo.annotate(admission.OverLimitAnnotation, decision.OverLimit)
+	}
+}
+
+func TestOneRemovalAfterTheOtherIsNotTooMany(t *testing.T) {
+	argo := installed(t, scene{overlays: "a/staging b/staging c/staging", clusters: two})
+	argo.apps["b-staging"].Deleting = true
+	after := scene{overlays: "a/staging", clusters: two}
+	decision := decide(t, argo.now(after))
+	if diff := cmp.Diff("answer a-staging c-staging\nheld c-staging overlay-gone limit\ngoing b-staging", said(decision, nil)); diff != "" || decision.OverLimit != "" {
+		t.Errorf("remembered %q, -want +got:\n%s", decision.OverLimit, diff)
+	}
+	delete(argo.apps, "b-staging")
+	decision, err := admission.Decide(argo.now(after))
+	if diff := cmp.Diff("answer a-staging\nreleased c-staging overlay-gone shown-by-git", said(decision, err)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 

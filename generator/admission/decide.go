@@ -77,6 +77,7 @@ func (d *deciding) held() []*gone {
 // judge lets go what may go by itself.
 func (d *deciding) judge() {
 	var free []*gone
+	before := d.overLimit()
 	for _, g := range d.gone {
 		switch {
 		case g.Cause != OverlayGone:
@@ -85,20 +86,22 @@ func (d *deciding) judge() {
 			g.rule(ByProtection, "held, since the configuration of clusters, which carries namespaces, is protected")
 		case slices.Contains(d.Policy.Protected, g.Environment), slices.Contains(d.Policy.Protected, g.app.Labels[params.EnvironmentLabel]):
 			g.rule(ByProtection, "held, since the environment %s is protected", g.Environment)
+		case before[g.UID]:
+			g.rule(ByLimit, "held, since it is of a removal that was more than the limit, whatever has become of the rest")
 		default:
 			g.rule(ByGit, "it may go, since the repository shows it")
 			free = append(free, g)
 		}
 	}
-	limit, at, before := d.Policy.limit(len(d.Live)), len(free)+len(d.going), d.overLimit()
+	limit, at := d.Policy.limit(len(d.Live)), len(free)+len(d.going)
+	if at <= limit {
+		return
+	}
 	for _, g := range free {
-		switch {
-		case at > limit:
-			g.rule(ByLimit, "held, since %d at once of %d Applications are more than the limit of %d (%d, or %d %% of them)",
-				at, len(d.Live), limit, d.Policy.RemovalCount, d.Policy.RemovalShare)
-		case before[g.UID]:
-			g.rule(ByLimit, "held, since it is of a removal that was more than the limit, of which a part has gone")
-		}
+		g.rule(ByLimit, "held, since %d at once of %d Applications are more than the limit of %d (%d, or %d %% of them)",
+			at, len(d.Live), limit, d.Policy.RemovalCount, d.Policy.RemovalShare)
+		// One that only waits until others are deleted goes after that.
+		g.overLimit = len(free) > limit
 	}
 }
 
@@ -152,7 +155,7 @@ func (d *deciding) hold() error {
 		}
 	}
 	d.Digest = digestOf(d.held())
-	d.OverLimit = overLimit(d.Held)
+	d.OverLimit = d.remember()
 	if len(unreadable) == 0 {
 		return nil
 	}
@@ -162,12 +165,12 @@ func (d *deciding) hold() error {
 	return refusal
 }
 
-// overLimit is what is to be remembered of what is held.
-func overLimit(held []Removal) string {
-	var uids []string
-	for _, r := range held {
-		if r.Ruling == ByLimit {
-			uids = append(uids, r.UID)
+// remember is what is to be remembered of what is held: what was too many at once, also while something else holds it.
+func (d *deciding) remember() string {
+	before, uids := d.overLimit(), []string{}
+	for _, g := range d.held() {
+		if g.overLimit || before[g.UID] {
+			uids = append(uids, g.UID)
 		}
 	}
 	slices.Sort(uids)

@@ -308,6 +308,13 @@ held web-staging unexplained not-shown-by-git`},
 			change: func(w *admission.World) { w.Ground.Confirmed = w.Live[3].Created.Add(time.Minute) },
 			want: `answer api-staging api-production web-production web-staging
 held web-staging younger-than-revision not-shown-by-git`},
+		{name: "one that is old was adopted just now", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging api/production web/production", clusters: two},
+			change: func(w *admission.World) {
+				w.Ground.Confirmed = w.Live[3].Created.Add(time.Hour)
+				w.Live[3].Written = w.Ground.Confirmed.Add(-time.Minute)
+			},
+			want: `answer api-staging api-production web-production web-staging
+held web-staging younger-than-revision not-shown-by-git`},
 		{name: "it is not known that the repository was at its newest", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging api/production web/production", clusters: two},
 			change: func(w *admission.World) { w.Ground.Confirmed = time.Time{} },
 			want: `answer api-staging api-production web-production web-staging

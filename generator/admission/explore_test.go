@@ -49,7 +49,7 @@ func (s *simulation) key() string {
 	fmt.Fprint(&key, slices.Sorted(maps.Keys(s.overlays)), s.clusters["s1"], s.clusters["p1"], s.unknown, s.services, s.names)
 	for _, name := range slices.Sorted(maps.Keys(s.apps)) {
 		app := s.apps[name]
-		fmt.Fprint(&key, " ", name, app.Deleting, app.Reconciled)
+		fmt.Fprint(&key, " ", name, app.Deleting, app.Reconciled, s.tooMany[app.UID])
 	}
 	return key.String()
 }
@@ -128,7 +128,7 @@ func TestEveryStateOfASmallWorldIsSafe(t *testing.T) {
 	}{
 		{"1 service, 2 environments, 2 clusters, all faults", []string{"a"}, all, false, 1944},
 		{"2 services, 2 environments, 2 clusters, all faults but renames", []string{"a", "b"},
-			slices.DeleteFunc(slices.Clone(all), func(f string) bool { return f == "Applications renamed" }), true, 46080},
+			slices.DeleteFunc(slices.Clone(all), func(f string) bool { return f == "Applications renamed" }), true, 82560},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if test.long && (testing.Short() || raceDetector) {

@@ -48,8 +48,8 @@ const (
 	InputNarrowed Cause = "input-narrowed"
 	// Renamed is that another desired Application would have the same resources.
 	Renamed Cause = "renamed"
-	// Younger is that the repository does not have its folder, but that it was made later than the repository was last seen to be
-	// at its newest: from a newer revision, perhaps.
+	// Younger is that the repository does not have its folder, but that it was made, or adopted, later than the repository was last
+	// seen to be at its newest: from a newer revision, perhaps.
 	Younger Cause = "younger-than-revision"
 	// Unexplained is none of these.
 	Unexplained Cause = "unexplained"
@@ -72,8 +72,8 @@ const (
 	ByEmptying Ruling = "empties"
 )
 
-// OverLimitAnnotation of an ApplicationSet holds the UIDs of what is held ByLimit, with commas between them: when a part of it
-// has gone, what is left is not few because of that. The generator writes it; the answer after that depends on it.
+// OverLimitAnnotation of an ApplicationSet holds the UIDs of what was too many at once and is held, with commas between them: when
+// a part of it has gone, what is left is not few because of that. The generator writes it; the answer after that depends on it.
 const OverLimitAnnotation = "tidegate.dev/over-limit"
 
 // The rulings that let go.
@@ -89,8 +89,8 @@ type gone struct {
 	Removal
 	app *live.Application
 	set params.Set
-	// clusterConfig says that it is the configuration of a cluster.
-	clusterConfig bool
+	// clusterConfig says that it is the configuration of a cluster, overLimit that it is of a removal of more than the limit.
+	clusterConfig, overLimit bool
 }
 
 // removals finds what nothing desires any more, and why.
@@ -120,20 +120,28 @@ func (d *deciding) removals() {
 		if g.Cause == "" {
 			g.Cause, g.Why = d.Ground.cause(&g.set)
 		}
-		if g.Cause == OverlayGone && !g.app.Created.Add(d.Policy.Confirmation).Before(d.Ground.Confirmed) {
+		if g.Cause == OverlayGone && !made(g.app).Add(d.Policy.Confirmation).Before(d.Ground.Confirmed) {
 			g.Cause, g.Why = Younger, d.younger(g)
 		}
 		g.Digest = d.digest(g)
 	}
 }
 
+// made is when an Application became what it is: when it was created, or adopted with the parameter set that it has.
+func made(app *live.Application) time.Time {
+	if app.Written.After(app.Created) {
+		return app.Written
+	}
+	return app.Created
+}
+
 // younger says that what is known of the repository may be older than an Application. It may go when that is known better.
 func (d *deciding) younger(g *gone) string {
-	if at := g.app.Created.Add(d.Policy.Confirmation); d.Next.IsZero() || at.Before(d.Next) {
+	if at := made(g.app).Add(d.Policy.Confirmation); d.Next.IsZero() || at.Before(d.Next) {
 		d.Next = at
 	}
 	return fmt.Sprintf("%s is not at revision %s, but it was made at %s, and this was last seen to be the newest revision %s", g.set.Path, d.Ground.Revision,
-		g.app.Created.UTC().Format(time.RFC3339), when(d.Ground.Confirmed))
+		made(g.app).UTC().Format(time.RFC3339), when(d.Ground.Confirmed))
 }
 
 func when(at time.Time) string {

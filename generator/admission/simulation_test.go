@@ -195,15 +195,21 @@ func (s *simulation) allowed(world admission.World, desired map[string]*params.S
 		}
 		stay++
 	}
-	tooMany, within := map[string]bool{}, len(free)+going <= max(s.policy.RemovalCount, len(s.apps)*s.policy.RemovalShare/100)
-	var few []string
-	for _, name := range free {
-		if uid := s.apps[name].UID; !within || s.tooMany[uid] {
+	tooMany := map[string]bool{}
+	for name := range would {
+		if uid := s.apps[name].UID; s.tooMany[uid] {
 			tooMany[uid] = true
-			stay++
-			continue
 		}
-		few = append(few, name)
+	}
+	few := slices.DeleteFunc(free, func(name string) bool { return tooMany[s.apps[name].UID] })
+	stay += len(free) - len(few)
+	if limit := max(s.policy.RemovalCount, len(s.apps)*s.policy.RemovalShare/100); len(few)+going > limit {
+		for _, name := range few {
+			if len(few) > limit {
+				tooMany[s.apps[name].UID] = true
+			}
+		}
+		stay, few = stay+len(few), nil
 	}
 	s.tooMany = tooMany
 	if stay > 0 {

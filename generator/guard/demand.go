@@ -3,7 +3,6 @@ package guard
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -99,8 +98,8 @@ func unknown(ctx context.Context, err error) (*demand, error) {
 	return &demand{unknown: err.Error()}, nil
 }
 
-// of computes what is demanded, or finds it. Where Applications are live that can be held, an environment without clusters
-// does not keep the others from being answered.
+// of computes what is demanded, or finds it. Where Applications are live that can be held, an environment without clusters, or
+// a service that is gone and still asked for, does not keep the others from being answered.
 func (d *demands) of(view *catalog.View, clusters []fleet.Cluster, input params.Input, live bool) (*demand, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -121,11 +120,10 @@ func (d *demands) of(view *catalog.View, clusters []fleet.Cluster, input params.
 	made := &demand{id: d.made, ground: d.ground, rendered: view.Rendered}
 	made.ground.Input = input
 	result, err := params.Compute(params.World{View: view, Clusters: clusters}, input)
-	var refusal *params.Refusal
-	if errors.As(err, &refusal) && live {
-		result, err = params.Compute(params.World{View: view, Clusters: clusters, Vacant: true}, input)
-		if errors.As(err, &refusal) {
-			made.unknown, err = strings.Join(refusal.Problems, "; "), nil
+	if err != nil && live {
+		result, err = params.Compute(params.World{View: view, Clusters: clusters, Held: true}, input)
+		if err != nil {
+			made.unknown, err = strings.ReplaceAll(err.Error(), "\n", "; "), nil
 		}
 	}
 	if err != nil {

@@ -31,8 +31,8 @@ type Live interface {
 	Taken(applicationSet string) map[string]string
 	// Projects are the names of the AppProjects; nil where they are not known.
 	Projects() map[string]bool
-	// Annotate changes annotations of the ApplicationSet, if it is still that version of it; nil takes one away.
-	Annotate(ctx context.Context, set *live.ApplicationSet, annotations map[string]*string) error
+	// Annotate changes annotations of an ApplicationSet, with a version only if it is still that one; nil takes one away.
+	Annotate(ctx context.Context, set, version string, annotations map[string]*string) error
 }
 
 // Options say what a guard answers from.

@@ -137,12 +137,12 @@ func (w *world) Complete(context.Context) (bool, error) {
 }
 
 // Annotate is what an API server does.
-func (w *world) Annotate(_ context.Context, set *live.ApplicationSet, annotations map[string]*string) error {
-	if w.set != set {
+func (w *world) Annotate(_ context.Context, name, version string, annotations map[string]*string) error {
+	if w.set.Name != name || version != "" && w.set.ResourceVersion != version {
 		return nil
 	}
-	again := *set
-	again.Annotations = maps.Clone(set.Annotations)
+	again := *w.set
+	again.Annotations = maps.Clone(w.set.Annotations)
 	for key, value := range annotations {
 		if delete(again.Annotations, key); value != nil {
 			again.Annotations[key] = *value
@@ -197,7 +197,14 @@ var asked = generator.Request{ApplicationSet: "tidegate-services"}
 // answered are the names in an answer, and Argo CD makes Applications of them that are there for a day.
 func (w *world) answered(t *testing.T, g *guard.Guard) []string {
 	t.Helper()
-	answer, err := g.Answer(t.Context(), asked)
+	names, _ := w.asks(t, g, asked)
+	return names
+}
+
+// asks asks for something, and does what Argo CD does with the answer.
+func (w *world) asks(t *testing.T, g *guard.Guard, request generator.Request) ([]string, *generator.Answer) {
+	t.Helper()
+	answer, err := g.Answer(t.Context(), request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +234,7 @@ func (w *world) answered(t *testing.T, g *guard.Guard) []string {
 	if answer.Size() != len(names) {
 		t.Errorf("Size is %d of %d", answer.Size(), len(names))
 	}
-	return names
+	return names, answer
 }
 
 func TestAVanishedClusterHoldsItsApplicationsAndAllElseFlows(t *testing.T) {
@@ -459,5 +466,30 @@ func TestAProtectionOfNothingIsFound(t *testing.T) {
 	}
 	if len(answer.Findings) != 1 || answer.Findings[0].Kind != params.UndeclaredProtection {
 		t.Errorf("%+v", answer.Findings)
+	}
+}
+
+func TestAServiceThatIsGoneAndStillAskedForKeepsNobodyElseWaiting(t *testing.T) {
+	w := newWorld(t, "api", "web")
+	s := &said{}
+	g := w.guard(s)
+	input := params.Input{Kind: params.Services, Services: []string{"api", "web"}}
+	request := generator.Request{ApplicationSet: w.set.Name, Input: input}
+	if _, err := g.Answer(t.Context(), generator.Request{ApplicationSet: w.set.Name, Input: params.Input{Kind: params.Services, Services: []string{"apis"}}}); err == nil {
+		t.Error("a name that is not there was taken while nothing was live")
+	}
+	w.asks(t, g, request)
+	w.commit(t, "api")
+	_, answer := w.asks(t, g, request)
+	if !slices.ContainsFunc(answer.Findings, func(f params.Finding) bool { return f.Kind == params.UnknownName }) {
+		t.Errorf("nobody is told: %v", answer.Findings)
+	}
+	report := g.Reports()[w.set.Name]
+	if len(report.Held)+len(report.Released) != 2 || report.Doubt != "" {
+		t.Errorf("%+v", report)
+	}
+	w.commit(t, "other")
+	if w.asks(t, g, request); g.Reports()[w.set.Name].Doubt == "" {
+		t.Errorf("nothing that is asked for is there: %+v", g.Reports()[w.set.Name])
 	}
 }

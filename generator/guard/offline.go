@@ -35,8 +35,8 @@ func (o offline) ApplicationSet(_ context.Context, name string) (*live.Applicati
 func (offline) Applications(context.Context) (*live.Listing, error) {
 	return live.NewListing(nil, nil), nil
 }
-func (offline) Complete(context.Context) (bool, error)                                   { return false, nil }
-func (offline) Seen(string) ([]live.Application, bool)                                   { return nil, false }
-func (offline) Taken(string) map[string]string                                           { return nil }
-func (offline) Projects() map[string]bool                                                { return nil }
-func (offline) Annotate(context.Context, *live.ApplicationSet, map[string]*string) error { return nil }
+func (offline) Complete(context.Context) (bool, error)                             { return false, nil }
+func (offline) Seen(string) ([]live.Application, bool)                             { return nil, false }
+func (offline) Taken(string) map[string]string                                     { return nil }
+func (offline) Projects() map[string]bool                                          { return nil }
+func (offline) Annotate(context.Context, string, string, map[string]*string) error { return nil }

@@ -90,31 +90,31 @@ func (g *Guard) report(ctx context.Context, c *considered) {
 	if g.reports.isNews(c.set.Name, now) && g.Tell != nil {
 		g.Tell(c.set, now)
 	}
-	if annotations := c.annotations(); len(annotations) > 0 {
-		if err := g.Live.Annotate(ctx, c.set, annotations); err != nil {
-			g.Log.Warn("what the next answer needs to know could not be written", "applicationSet", c.set.Name, "error", err)
-		}
+	if err := g.note(ctx, c); err != nil {
+		g.Log.Warn("what the next answer needs to know could not be written", "applicationSet", c.set.Name, "error", err)
 	}
 }
 
-// annotations are those of the ApplicationSet that are to change: an acknowledgement that is for nothing any more ends, and
-// what the limit holds is remembered. In doubt, or without an answer, nothing is known of either.
-func (c *considered) annotations() map[string]*string {
-	out := map[string]*string{}
+// note writes what the next answer needs to know into annotations of the ApplicationSet: what the limit holds, or that an
+// acknowledgement is for nothing any more. In doubt, or without an answer, nothing is known of either.
+func (g *Guard) note(ctx context.Context, c *considered) error {
 	d := c.decision
 	if c.refusal != nil || d.Doubt != "" || d.Unguarded != "" {
-		return out
+		return nil
+	}
+	if before, noted := c.set.Annotations[admission.OverLimitAnnotation]; d.OverLimit != before || noted && before == "" {
+		var limited *string
+		if d.OverLimit != "" {
+			limited = &d.OverLimit
+		}
+		// Nobody else writes it, and Argo CD, which writes the status, must not keep it from being written. The change has all decided
+		// anew.
+		return g.Live.Annotate(ctx, c.set.Name, "", map[string]*string{admission.OverLimitAnnotation: limited})
 	}
 	if d.Acknowledgement == admission.Spent {
-		out[admission.AcknowledgeAnnotation] = nil
+		return g.Live.Annotate(ctx, c.set.Name, c.set.ResourceVersion, map[string]*string{admission.AcknowledgeAnnotation: nil})
 	}
-	switch before, noted := c.set.Annotations[admission.OverLimitAnnotation]; {
-	case d.OverLimit == "" && noted:
-		out[admission.OverLimitAnnotation] = nil
-	case d.OverLimit != before:
-		out[admission.OverLimitAnnotation] = &d.OverLimit
-	}
-	return out
+	return nil
 }
 
 // record remembers a report, and forgets ApplicationSets that are gone.

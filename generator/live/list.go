@@ -82,7 +82,8 @@ func (l *Live) list(ctx context.Context) (*Listing, error) {
 // Complete tells whether the informer knows every Application that there is at the moment of the call, and no other. A watch
 // may have said nothing for minutes before anybody notices; by then another replica may have let in what this one does not
 // know, and an answer without it would delete it. Only names are asked for, of which an API server makes a small table: a
-// hundredth of the Applications themselves.
+// hundredth of the Applications themselves. They do not tell whose an Application is: one of ours that nobody controls, as
+// while it is handed over, may have been adopted since.
 func (l *Live) Complete(ctx context.Context) (bool, error) {
 	return l.naming.Do(ctx, struct{}{}, listTime, func(ctx context.Context) (bool, error) {
 		names, err := l.names(ctx)
@@ -90,7 +91,7 @@ func (l *Live) Complete(ctx context.Context) (bool, error) {
 			return false, fmt.Errorf("listing the names of the Applications in the namespace %s: %w", l.options.Namespace, err)
 		}
 		for _, name := range names {
-			if _, known := l.applications.Get(l.options.Namespace, name); !known {
+			if known, ok := l.applications.Get(l.options.Namespace, name); !ok || known.controlled == "" && known.application.Parameters != "" {
 				return false, nil
 			}
 		}

@@ -61,7 +61,11 @@ func app(name, owner string) *v1alpha1.Application {
 			Annotations:       map[string]string{params.Annotation: `{"name":"` + name + `"}`, corev1.LastAppliedConfigAnnotation: "{}"},
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: "argoproj.io/v1alpha1", Kind: "ApplicationSet", Name: owner,
 				UID: types.UID("uid-" + owner), Controller: ptr.To(true)}},
-			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "argocd"}},
+			ManagedFields: []metav1.ManagedFieldsEntry{
+				{Manager: "argocd-application-controller", Time: ptr.To(metav1.NewTime(created.Add(time.Hour))), FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:status":{}}`)}},
+				{Manager: "argocd-applicationset-controller", Time: ptr.To(metav1.NewTime(created.Add(time.Minute))), FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{"f:annotations":{"f:tidegate.dev/parameters":{}}}}`)}},
+				{Manager: "kubectl-create", Time: ptr.To(metav1.NewTime(created)), FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{"f:annotations":{"f:tidegate.dev/parameters":{}}}}`)}},
+			},
 		},
 		Spec: v1alpha1.ApplicationSpec{
 			Project:     "payments",
@@ -83,7 +87,7 @@ func app(name, owner string) *v1alpha1.Application {
 func kept(name string) live.Application {
 	return live.Application{
 		Name: name, UID: "uid-" + name, ResourceVersion: "1", Parameters: `{"name":"` + name + `"}`,
-		Labels: map[string]string{params.EnvironmentLabel: "staging"}, Created: created,
+		Labels: map[string]string{params.EnvironmentLabel: "staging"}, Created: created, Written: created.Add(time.Minute),
 		Automated: true, Reconciled: true, OperationRunning: true, Sync: "OutOfSync", Health: "Progressing", Project: "payments",
 		DestinationServer: "https://kubernetes.default.svc", DestinationNamespace: "payments", Path: "services/" + name,
 		Resources: slices.Sorted(slices.Values([]uint64{
@@ -290,7 +294,7 @@ func TestAMissingApplicationSetIsNoErrorAndAnUnreadableOneIs(t *testing.T) {
 	if _, err := l.Applications(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "listing the Applications in the namespace argocd: ") {
 		t.Errorf("%v", err)
 	}
-	if err := l.Annotate(t.Context(), found, map[string]*string{"one": nil, "another": nil}); err == nil || !strings.Contains(err.Error(), "writing the annotations another, one") {
+	if err := l.Annotate(t.Context(), found.Name, "", map[string]*string{"one": nil, "another": nil}); err == nil || !strings.Contains(err.Error(), "writing the annotations another, one") {
 		t.Errorf("%v", err)
 	}
 }
@@ -369,8 +373,7 @@ func TestAnnotationsAreWrittenOnlyToTheVersionThatWasSeen(t *testing.T) {
 		return true, nil, apierrors.NewConflict(v1alpha1.Resource("applicationsets"), "services", nil)
 	})
 	held := "a,b"
-	err := l.Annotate(t.Context(), &live.ApplicationSet{Name: "services", ResourceVersion: "17"},
-		map[string]*string{admission.AcknowledgeAnnotation: nil, admission.OverLimitAnnotation: &held})
+	err := l.Annotate(t.Context(), "services", "17", map[string]*string{admission.AcknowledgeAnnotation: nil, admission.OverLimitAnnotation: &held})
 	if err != nil {
 		t.Errorf("somebody else has changed it, and that is no error: %v", err)
 	}

@@ -31,21 +31,23 @@ func isAbsent(err error) bool {
 	return apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
-// Annotate changes annotations of an ApplicationSet, if it is still that version of it; nil takes one away. If it is not,
-// whoever sees the newer version decides.
-func (l *Live) Annotate(ctx context.Context, set *ApplicationSet, annotations map[string]*string) error {
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"resourceVersion": set.ResourceVersion, "annotations": annotations,
-	}})
+// Annotate changes annotations of an ApplicationSet; nil takes one away. With a version it does so only if it is still that one:
+// if it is not, whoever sees the newer version decides.
+func (l *Live) Annotate(ctx context.Context, set, version string, annotations map[string]*string) error {
+	metadata := map[string]any{"annotations": annotations}
+	if version != "" {
+		metadata["resourceVersion"] = version
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": metadata})
 	if err != nil {
 		return err
 	}
-	_, err = l.api.ApplicationSets(l.options.Namespace).Patch(ctx, set.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+	_, err = l.api.ApplicationSets(l.options.Namespace).Patch(ctx, set, types.MergePatchType, patch, metav1.PatchOptions{})
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("ApplicationSet %s/%s: writing the annotations %s: %w", l.options.Namespace, set.Name, strings.Join(slices.Sorted(maps.Keys(annotations)), ", "), err)
+		return fmt.Errorf("ApplicationSet %s/%s: writing the annotations %s: %w", l.options.Namespace, set, strings.Join(slices.Sorted(maps.Keys(annotations)), ", "), err)
 	}
 	return nil
 }

@@ -1,10 +1,12 @@
 package live
 
 import (
+	"bytes"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 	"unique"
 
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
@@ -36,6 +38,7 @@ func recordApplication(app *v1alpha1.Application) *record {
 		Parameters: app.Annotations[params.Annotation],
 		Labels:     sharedMap(app.Labels),
 		Created:    app.CreationTimestamp.Time,
+		Written:    written(app),
 		Deleting:   app.DeletionTimestamp != nil,
 		Automated:  app.Spec.SyncPolicy != nil && app.Spec.SyncPolicy.Automated != nil,
 		Reconciled: app.Status.ReconciledAt != nil,
@@ -51,6 +54,17 @@ func recordApplication(app *v1alpha1.Application) *record {
 	}}
 	out.owner, out.controlled = shared(owner(app)), shared(controlled(app))
 	return out
+}
+
+// written is the time of the newest manager that has the annotation with the parameter set (metadata.managedFields).
+func written(app *v1alpha1.Application) (at time.Time) {
+	field := []byte(`"f:` + params.Annotation + `"`)
+	for _, entry := range app.ManagedFields {
+		if entry.Time != nil && entry.FieldsV1 != nil && entry.Time.After(at) && bytes.Contains(entry.FieldsV1.Raw, field) {
+			at = entry.Time.Time
+		}
+	}
+	return at
 }
 
 func resources(app *v1alpha1.Application) []uint64 {
@@ -121,6 +135,7 @@ func sameApplication(before, after *record) bool {
 	a, b := before.application, after.application
 	a.ResourceVersion, b.ResourceVersion = "", ""
 	a.Resources, b.Resources = nil, nil
+	a.Written, b.Written = time.Time{}, time.Time{}
 	return before.owner == after.owner && before.controlled == after.controlled && reflect.DeepEqual(a, b)
 }
 

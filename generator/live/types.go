@@ -18,6 +18,9 @@ type Application struct {
 	Parameters string
 	Labels     map[string]string
 	Created    time.Time
+	// Written is when Argo CD last wrote the parameter set into it, or what else it manages of it; zero where that is not told.
+	// One that was adopted is older than that.
+	Written time.Time
 	// Deleting says that metadata.deletionTimestamp is set.
 	Deleting bool
 	// Automated says that Argo CD syncs it by itself.

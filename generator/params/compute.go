@@ -62,8 +62,8 @@ func (c *computation) narrowed() bool {
 	return c.input.Services != nil || c.input.Environments != nil || c.input.ClusterSelector != nil
 }
 
-// knownNames refuses an input with a name that is not there: with a service that has just been deleted, too, so that an
-// ApplicationSet of its own keeps its Applications until someone removes it.
+// knownNames refuses an input with a name that is not there. Where what was there is held, it may be a service that has just
+// been deleted, and the others go on.
 func (c *computation) knownNames() error {
 	problems := &InputError{}
 	var services, environments []string
@@ -79,9 +79,15 @@ func (c *computation) knownNames() error {
 	}{{"services", c.input.Services, services}, {"environments", c.input.Environments, environments}} {
 		known := setOf(list.known)
 		for i, name := range list.names {
-			if !known[name] {
-				problems.add("%s[%d]: there is no %s %q; %s", list.field, i, strings.TrimSuffix(list.field, "s"), name, strict.Hint(name, list.known))
+			if known[name] {
+				continue
 			}
+			what := fmt.Sprintf("there is no %s %q; %s", strings.TrimSuffix(list.field, "s"), name, strict.Hint(name, list.known))
+			if c.Held {
+				c.find(UnknownName, fmt.Sprintf("input.parameters.%s[%d]", list.field, i), "%s", what)
+				continue
+			}
+			problems.add("%s[%d]: %s", list.field, i, what)
 		}
 	}
 	return problems.err()
@@ -186,7 +192,7 @@ func (c *computation) targets() map[string]*target {
 		matched := c.matching(&t.ClusterSelector, c.allClusters())
 		at := fmt.Sprintf("%s: environments[%d] (%s)", platform.File, i, t.Name)
 		switch {
-		case len(matched) == 0 && c.Vacant:
+		case len(matched) == 0 && c.Held:
 			c.find(VacantEnvironment, at, "clusterSelector %s matches none of the %d clusters, so the environment yields no Application",
 				written(&t.ClusterSelector), len(c.Clusters))
 		case len(matched) == 0:

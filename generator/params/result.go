@@ -12,9 +12,9 @@ import (
 type World struct {
 	View     *catalog.View
 	Clusters []fleet.Cluster
-	// Vacant lets an environment be without clusters: it is a finding, and yields nothing. For those who hold what was
-	// there; to others fewer sets would look like the truth.
-	Vacant bool
+	// Held says that what was there is held. An environment without clusters, or a name in the input that is not there, is a
+	// finding then, and yields nothing; where nobody holds anything, fewer sets would look like the truth.
+	Held bool
 }
 
 // Result is the parameter sets of a world, and what people should know about them.
@@ -58,6 +58,8 @@ const (
 	VacantEnvironment FindingKind = "vacant-environment"
 	// UndeclaredProtection is an environment that is protected by name and that tidegate.yaml does not have.
 	UndeclaredProtection FindingKind = "undeclared-protection"
+	// UnknownName is a service or an environment that the input names and that is not there: it yields no Application.
+	UnknownName FindingKind = "unknown-name"
 	// NoOverlay is a service without overlays: it yields no Application.
 	NoOverlay FindingKind = "no-overlay"
 	// TooMany is more Applications than one ApplicationSet should have.

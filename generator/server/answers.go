@@ -32,7 +32,7 @@ const forgetAfter = 3 * time.Hour
 // maxApplicationSets bounds how many are remembered: whoever has the token chooses the names.
 const maxApplicationSets = 5000
 
-var findingKinds = []params.FindingKind{params.BrokenOverlay, params.ReadsOutside, params.UnknownCluster, params.VacantEnvironment, params.UndeclaredProtection, params.NoOverlay, params.TooMany}
+var findingKinds = []params.FindingKind{params.BrokenOverlay, params.ReadsOutside, params.UnknownCluster, params.VacantEnvironment, params.UndeclaredProtection, params.UnknownName, params.NoOverlay, params.TooMany}
 
 func newAnswers() *answers {
 	return &answers{

@@ -136,7 +136,7 @@ func (r *rights) once(ctx context.Context, out *complaints) {
 	_, err = reads.Applications(ctx)
 	out.add(err)
 	if set != nil {
-		out.add(reads.Annotate(ctx, set, map[string]*string{admission.AcknowledgeAnnotation: nil}))
+		out.add(reads.Annotate(ctx, set.Name, set.ResourceVersion, map[string]*string{admission.AcknowledgeAnnotation: nil}))
 		_, err = sets.Patch(ctx, set.Name, types.MergePatchType, []byte(`{"metadata":{"annotations":{"tidegate.dev/test":"x"}}}`), metav1.PatchOptions{})
 		out.add(err)
 	}

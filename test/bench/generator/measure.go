@@ -140,9 +140,9 @@ func (k *known) Complete(context.Context) (bool, error)            { return true
 func (k *known) Applications(context.Context) (*live.Listing, error) {
 	return live.NewListing(k.apps, nil), nil
 }
-func (k *known) Taken(string) map[string]string                                           { return nil }
-func (k *known) Projects() map[string]bool                                                { return nil }
-func (k *known) Annotate(context.Context, *live.ApplicationSet, map[string]*string) error { return nil }
+func (k *known) Taken(string) map[string]string                                     { return nil }
+func (k *known) Projects() map[string]bool                                          { return nil }
+func (k *known) Annotate(context.Context, string, string, map[string]*string) error { return nil }
 
 func (k *known) ApplicationSet(_ context.Context, name string) (*live.ApplicationSet, error) {
 	set := k.set
