@@ -105,6 +105,14 @@ const answerTime = 2 * time.Minute
 
 func (g *Guard) answer(ctx context.Context, request generator.Request) (*generator.Answer, error) {
 	c := &considered{}
+	answer, err := g.consider(ctx, c, request)
+	if err != nil && c.refusal == nil && c.set != nil && ctx.Err() == nil {
+		g.unanswered(c.set, err)
+	}
+	return answer, err
+}
+
+func (g *Guard) consider(ctx context.Context, c *considered, request generator.Request) (*generator.Answer, error) {
 	if err := g.read(ctx, c, request.ApplicationSet); err != nil {
 		return nil, err
 	}
@@ -142,8 +150,8 @@ func (c *considered) answer() *generator.Answer {
 	}
 }
 
-// read reads the ApplicationSet that asks. One that is not there asks for a preview. What an informer has seen of its
-// Applications shows where it should be there.
+// read reads the ApplicationSet that asks. One that is not there asks for a preview. Applications of its name show where it
+// should be there.
 func (g *Guard) read(ctx context.Context, c *considered, name string) (err error) {
 	if name == "" {
 		return nil
@@ -152,7 +160,15 @@ func (g *Guard) read(ctx context.Context, c *considered, name string) (err error
 		return fmt.Errorf("the ApplicationSet %s cannot be read, so nothing can be answered: %w", name, err)
 	}
 	if c.set == nil {
-		c.live, _ = g.Live.Seen(name)
+		if seen, trusted := g.Live.Seen(name); trusted {
+			c.live = seen
+			return nil
+		}
+		all, err := g.Live.Applications(ctx)
+		if err != nil {
+			return fmt.Errorf("whether Applications of the ApplicationSet %s are live cannot be read, so nothing can be answered: %w", name, err)
+		}
+		c.live = all.Of(name)
 	}
 	return nil
 }

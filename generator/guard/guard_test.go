@@ -53,7 +53,9 @@ type world struct {
 	trusted bool
 	// completeErr is why names cannot be read.
 	completeErr error
-	annotated   int
+	// listErr is why no Applications can be listed.
+	listErr   error
+	annotated int
 	// confirmed is when the revision was last the newest; zero is now.
 	confirmed time.Time
 	lists     atomic.Int32
@@ -163,6 +165,9 @@ func (w *world) Applications(context.Context) (*live.Listing, error) {
 	w.lists.Add(1)
 	if w.listing != nil {
 		<-w.listing
+	}
+	if w.listErr != nil {
+		return nil, w.listErr
 	}
 	return live.NewListing(map[string][]live.Application{"tidegate-services": w.apps}, w.taken), nil
 }
@@ -491,5 +496,34 @@ func TestAServiceThatIsGoneAndStillAskedForKeepsNobodyElseWaiting(t *testing.T) 
 	w.commit(t, "other")
 	if w.asks(t, g, request); g.Reports()[w.set.Name].Doubt == "" {
 		t.Errorf("nothing that is asked for is there: %+v", g.Reports()[w.set.Name])
+	}
+}
+
+func TestWhatIsNotAnsweredIsToldOf(t *testing.T) {
+	w, s := newWorld(t, "api"), &said{}
+	g := w.guard(s)
+	if _, err := g.Answer(t.Context(), generator.Request{ApplicationSet: w.set.Name, Input: params.Input{Kind: params.Services, Services: []string{"apis"}}}); err == nil {
+		t.Fatal("answered")
+	}
+	if report := g.Reports()[w.set.Name]; report.Kind != guard.BadInput || len(s.lines) != 1 || !strings.Contains(s.lines[0], "did you mean api?") {
+		t.Errorf("%+v, told %q", report, s.lines)
+	}
+	w.trusted, w.listErr = false, errors.New("forbidden")
+	if _, err := g.Answer(t.Context(), asked); err == nil {
+		t.Fatal("answered")
+	}
+	if report := g.Reports()[w.set.Name]; report.Kind != guard.NotRead || len(s.lines) != 2 {
+		t.Errorf("%+v, told %q", report, s.lines)
+	}
+}
+
+func TestAPreviewIsNoneWhereApplicationsAreLiveThatNoInformerHasSeen(t *testing.T) {
+	w := newWorld(t, "api")
+	g := w.guard(&said{})
+	w.answered(t, g)
+	w.set, w.trusted = nil, false
+	var refusal *admission.Refusal
+	if _, err := g.Answer(t.Context(), asked); !errors.As(err, &refusal) || refusal.Kind != admission.Orphaned {
+		t.Errorf("%v", err)
 	}
 }

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -82,17 +83,44 @@ func (g *Guard) report(ctx context.Context, c *considered) {
 	if c.set == nil {
 		return
 	}
-	now := c.report()
-	g.reports.record(c.set.Name, now, g.Live.ApplicationSets())
-	if g.Leads != nil && !g.Leads() {
+	if !g.tell(c.set, c.report()) {
 		return
-	}
-	if g.reports.isNews(c.set.Name, now) && g.Tell != nil {
-		g.Tell(c.set, now)
 	}
 	if err := g.note(ctx, c); err != nil {
 		g.Log.Warn("what the next answer needs to know could not be written", "applicationSet", c.set.Name, "error", err)
 	}
+}
+
+// tell remembers a report, and tells people if it says something new and this replica is the one that tells them.
+func (g *Guard) tell(set *live.ApplicationSet, now Report) (leads bool) {
+	g.reports.record(set.Name, now, g.Live.ApplicationSets())
+	if g.Leads != nil && !g.Leads() {
+		return false
+	}
+	if g.reports.isNews(set.Name, now) && g.Tell != nil {
+		g.Tell(set, now)
+	}
+	return true
+}
+
+// Kinds of refusals that are none of admission's.
+const (
+	// BadInput is that the ApplicationSet asks for what is not there, or that repository and clusters do not fit together, while
+	// none of its Applications is live.
+	BadInput admission.RefusalKind = "bad-input"
+	// NotRead is that something could not be read that an answer needs.
+	NotRead admission.RefusalKind = "not-read"
+)
+
+// unanswered tells of an error before anything was decided.
+func (g *Guard) unanswered(set *live.ApplicationSet, err error) {
+	report := Report{Refused: err.Error(), Kind: NotRead}
+	var input *params.InputError
+	var unfit *params.Refusal
+	if errors.As(err, &input) || errors.As(err, &unfit) {
+		report.Kind = BadInput
+	}
+	g.tell(set, report)
 }
 
 // note writes what the next answer needs to know into annotations of the ApplicationSet: what the limit holds, or that an

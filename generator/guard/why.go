@@ -65,6 +65,10 @@ func (g *Guard) Why(ctx context.Context, namespace, name string) (*Explanation, 
 	for _, set := range g.Live.ApplicationSets() {
 		c, err := g.look(ctx, set, all)
 		if err != nil {
+			if slices.ContainsFunc(all.Of(set.Name), func(app live.Application) bool { return app.Name == name }) {
+				return &Explanation{Application: name, ApplicationSet: set.Name, State: Frozen,
+					Why: []string{fmt.Sprintf("its ApplicationSet gets no answer, so nothing changes: %v", err)}}, nil
+			}
 			refused = append(refused, fmt.Sprintf("ApplicationSet %s: %v", set.Name, err))
 			continue
 		}
