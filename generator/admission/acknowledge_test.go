@@ -120,6 +120,25 @@ func TestWhatWasTooMuchAtOnceDoesNotTrickleAway(t *testing.T) {
 	}
 }
 
+func TestWhatIsLetInAndNeverComesDoesNotKeepItsPlace(t *testing.T) {
+	argo := installed(t, scene{overlays: "x/staging", clusters: two})
+	after := scene{overlays: "a/staging b/staging c/staging x/staging", clusters: two}
+	let := map[string]bool{}
+	world := argo.now(after)
+	world.Policy.Ramp = 1
+	for range 4 {
+		decision := decide(t, world)
+		if len(decision.Admitted) != 1 || !decision.Next.After(world.Now) || decision.Next.Sub(world.Now) > world.Policy.SettleTimeout {
+			t.Errorf("%v come, and again at %v", decision.Admitted, decision.Next)
+		}
+		let[decision.Admitted[0]] = true
+		world.Now = decision.Next
+	}
+	if len(let) != 3 {
+		t.Errorf("only these ever come: %v", let)
+	}
+}
+
 func TestOneRemovalAfterTheOtherIsNotTooMany(t *testing.T) {
 	argo := installed(t, scene{overlays: "a/staging b/staging c/staging", clusters: two})
 	argo.apps["b-staging"].Deleting = true

@@ -43,6 +43,13 @@ type Decision struct {
 	body []byte
 }
 
+// again says when time alone may change the answer.
+func (d *Decision) again(at time.Time) {
+	if d.Next.IsZero() || at.Before(d.Next) {
+		d.Next = at
+	}
+}
+
 // Unguarded is why an answer is not guarded.
 type Unguarded string
 

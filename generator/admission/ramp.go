@@ -83,26 +83,60 @@ func (d *deciding) ramp() []*params.Set {
 	if d.Policy.Ramp > 0 {
 		r.count()
 	}
-	in := make([]*params.Set, 0, len(d.Desired))
-	for i := range d.Desired {
+	waiting := make([]*Waiting, len(d.Desired))
+	for _, i := range r.turns() {
 		set := &d.Desired[i]
 		if d.live[set.Name] != nil {
-			in = append(in, set)
 			continue
 		}
 		service := r.service(set)
 		switch kind, what := r.waits(set, service); kind {
 		case "":
 			r.unsettled[set.Environment]++
-			d.Admitted = append(d.Admitted, set.Name)
-			in = append(in, set)
 		default:
-			d.Waiting = append(d.Waiting, Waiting{set.Name, set.Environment, kind, what})
+			waiting[i] = &Waiting{set.Name, set.Environment, kind, what}
 			// Under another name or owner it is there.
 			service.waits = service.waits || kind != ForPredecessor && kind != ForOwner
 		}
 	}
+	in := make([]*params.Set, 0, len(d.Desired))
+	for i := range d.Desired {
+		set := &d.Desired[i]
+		if waiting[i] != nil {
+			d.Waiting = append(d.Waiting, *waiting[i])
+			if waiting[i].Kind == ForOthers {
+				d.again(r.nextTurn())
+			}
+			continue
+		}
+		in = append(in, set)
+		if d.live[set.Name] == nil {
+			d.Admitted = append(d.Admitted, set.Name)
+		}
+	}
 	return in
+}
+
+// turns are the indices of the desired Applications in the order in which they are let in. The service that comes first is
+// another one whenever a new Application would have had its time: what is let in and never comes, because something in the
+// cluster refuses it, has no clock of its own, and must not keep its place from others forever.
+func (r *ramping) turns() []int {
+	var starts []int
+	for i := range r.Desired {
+		begins := i == 0 || r.Desired[i].Service == "" || r.Desired[i].Service != r.Desired[i-1].Service
+		if begins {
+			starts = append(starts, i)
+		}
+	}
+	first := 0
+	if timeout := r.Policy.SettleTimeout; r.Policy.Ramp > 0 && timeout > 0 && len(starts) > 0 {
+		first = starts[r.Now.UnixNano()/int64(timeout)%int64(len(starts))]
+	}
+	out := make([]int, 0, len(r.Desired))
+	for i := range r.Desired {
+		out = append(out, (first+i)%len(r.Desired))
+	}
+	return out
 }
 
 // ramping is the way through the desired Applications.
@@ -127,11 +161,15 @@ func (r *ramping) count() {
 		app := &r.Live[i]
 		if is, until := settled(app, r.Now, r.Policy.SettleTimeout); !is {
 			r.unsettled[r.environment(app)]++
-			if r.Next.IsZero() || until.Before(r.Next) {
-				r.Next = until
-			}
+			r.again(until)
 		}
 	}
+}
+
+// nextTurn is when another service comes first.
+func (r *ramping) nextTurn() time.Time {
+	timeout := r.Policy.SettleTimeout
+	return r.Now.Add(timeout - time.Duration(r.Now.UnixNano()%int64(timeout)))
 }
 
 func (r *ramping) environment(app *live.Application) string {

@@ -137,9 +137,7 @@ func made(app *live.Application) time.Time {
 
 // younger says that what is known of the repository may be older than an Application. It may go when that is known better.
 func (d *deciding) younger(g *gone) string {
-	if at := made(g.app).Add(d.Policy.Confirmation); d.Next.IsZero() || at.Before(d.Next) {
-		d.Next = at
-	}
+	d.again(made(g.app).Add(d.Policy.Confirmation))
 	return fmt.Sprintf("%s is not at revision %s, but it was made at %s, and this was last seen to be the newest revision %s", g.set.Path, d.Ground.Revision,
 		made(g.app).UTC().Format(time.RFC3339), when(d.Ground.Confirmed))
 }
