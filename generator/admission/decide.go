@@ -77,7 +77,7 @@ func (d *deciding) held() []*gone {
 // judge lets go what may go by itself.
 func (d *deciding) judge() {
 	var free []*gone
-	before := d.overLimit()
+	before, undeclared := d.overLimit(), d.undeclared()
 	for _, g := range d.gone {
 		switch {
 		case g.Cause != OverlayGone:
@@ -86,6 +86,8 @@ func (d *deciding) judge() {
 			g.rule(ByProtection, "held, since the configuration of clusters, which carries namespaces, is protected")
 		case slices.Contains(d.Policy.Protected, g.Environment), slices.Contains(d.Policy.Protected, g.app.Labels[params.EnvironmentLabel]):
 			g.rule(ByProtection, "held, since the environment %s is protected", g.Environment)
+		case undeclared != "":
+			g.rule(ByProtection, "held, since --protected-environment names %s, which tidegate.yaml does not have: what is protected is not known", undeclared)
 		case before[g.UID]:
 			g.rule(ByLimit, "held, since it is of a removal that was more than the limit, whatever has become of the rest")
 		default:
@@ -103,6 +105,17 @@ func (d *deciding) judge() {
 		// One that only waits until others are deleted goes after that.
 		g.overLimit = len(free) > limit
 	}
+}
+
+// undeclared is an environment that is protected and that there is not: one that was renamed, perhaps, and is meant to be
+// protected under its new name. Empty: there are all.
+func (d *deciding) undeclared() string {
+	for _, name := range d.Policy.Protected {
+		if _, declared := d.Ground.Environments[name]; !declared && name != Nothing {
+			return name
+		}
+	}
+	return ""
 }
 
 // overLimit are the UIDs of the Applications that an earlier answer held because they were too many at once.

@@ -163,6 +163,14 @@ doubt`},
 		{name: "all are being deleted, for others in their place", before: scene{overlays: "api/staging", clusters: two}, after: scene{overlays: "api/staging", clusters: two, platform: renamed},
 			change: func(w *admission.World) { w.Live[0].Deleting = true },
 			want:   `refused empty 503`},
+		{name: "the protected environment has another name, and something goes", before: scene{overlays: both, clusters: two},
+			after: scene{overlays: "api/staging api/prod web/prod", clusters: two, platform: strings.Replace(declared, "- name: production", "- name: prod\n    applicationName: \"{service}-production\"", 1)},
+			want: `answer api-staging api-production web-production web-staging
+held web-staging overlay-gone protected`},
+		{name: "nothing is protected, and that was said", before: scene{overlays: both, clusters: two}, after: scene{overlays: "api/staging api/production web/staging", clusters: two},
+			change: func(w *admission.World) { w.Policy.Protected = []string{admission.Nothing} },
+			want: `answer api-staging api-production web-staging
+released web-production overlay-gone shown-by-git`},
 		{name: "a cluster's configuration is gone", before: scene{overlays: "clusters/eu clusters/s", clusters: two, input: params.Input{Kind: params.ClusterConfig}}, after: scene{overlays: "clusters/eu", clusters: two, input: params.Input{Kind: params.ClusterConfig}},
 			want: `answer cluster-config-eu cluster-config-s
 held cluster-config-s overlay-gone protected`},

@@ -68,14 +68,14 @@ func (g *Guard) demand(ctx context.Context, input params.Input, live bool) (*dem
 	return out, nil
 }
 
-// undeclared are the environments that are protected by name and that tidegate.yaml does not have: nothing is protected by
-// a name that is misspelt.
+// undeclared are the environments that are protected by name and that tidegate.yaml does not have: the name is misspelt, or
+// the environment was renamed.
 func (g *Guard) undeclared(view *catalog.View) []params.Finding {
 	var out []params.Finding
 	for _, name := range g.Policy.Protected {
 		if name != admission.Nothing && view.Platform.Environment(name) == nil {
 			out = append(out, params.Finding{Kind: params.UndeclaredProtection, Path: platform.File, Message: fmt.Sprintf(
-				"%s: there is no environment %s, which --protected-environment names: nothing is protected by it", platform.File, name)})
+				"%s: there is no environment %s, which --protected-environment names: until there is, every removal is held", platform.File, name)})
 		}
 	}
 	return out
