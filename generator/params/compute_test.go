@@ -3,6 +3,7 @@ package params_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -328,6 +329,34 @@ func TestABatchIsKeptWhenOthersComeAndGo(t *testing.T) {
 	for _, s := range compute(t, world(t, document, []string{"production"}), params.Input{}).Sets {
 		if was := set(t, all, s.Name).Batch; was != s.Batch {
 			t.Errorf("%s was in %s and is in %s when others are gone", s.Name, was, s.Batch)
+		}
+	}
+}
+
+func TestSharesTakeThatManyAndMoveNobodyWhenClustersComeAndGo(t *testing.T) {
+	batches := `, batches: [{name: canary, clusterSelector: {matchLabels: {region: us}}}, {name: first, share: 10%}, {name: second, share: 30%}, {name: rest}]}`
+	w := world(t, strings.Replace(plain, `-{cluster}"}`, `-{cluster}"`+batches, 1), []string{"production"})
+	production := w.Clusters[slices.IndexFunc(w.Clusters, func(c fleet.Cluster) bool { return c.Labels["tier"] == "production" && c.Labels["region"] != "us" })]
+	w.Clusters = nil
+	for i := range 1000 {
+		cluster := production
+		cluster.Name, cluster.Server = fmt.Sprintf("c%03d", i), fmt.Sprintf("https://c%03d", i)
+		w.Clusters = append(w.Clusters, cluster)
+	}
+	all := compute(t, w, params.Input{Environments: []string{"production"}})
+	in := map[string]int{}
+	for _, s := range all.Sets {
+		in[s.Batch]++
+	}
+	for batch, want := range map[string]int{"production-first": 100, "production-second": 300, "production-rest": 600} {
+		if got := in[batch]; got < want*7/10 || got > want*13/10 {
+			t.Errorf("%d of 1000 are in %s, want about %d: %v", got, batch, want, in)
+		}
+	}
+	w.Clusters = append(slices.Clone(w.Clusters[:100]), w.Clusters[400:]...)
+	for _, s := range compute(t, w, params.Input{Environments: []string{"production"}}).Sets {
+		if was := set(t, all, s.Name).Batch; was != s.Batch {
+			t.Errorf("%s was in %s and is in %s when clusters are gone", s.Name, was, s.Batch)
 		}
 	}
 }
