@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 
@@ -40,12 +41,11 @@ func deletion(s *suite) {
 	s.must(s.Staging.Delete(s.Context(), s.application("deletion-unplanned")))
 	s.first(unplanned, "the end of the operator", isOperator, gone)
 	s.first(unplanned, "the claim's deletion", isClaim, deleting)
-	for _, widget := range []string{"first", "second"} {
-		object := s.object("deletion-unplanned.example.com/v1", "Widget", "deletion-unplanned", widget)
-		if err := s.Staging.Get(s.Context(), keyOf(object), object); err != nil || object.GetDeletionTimestamp() == nil {
-			s.Errorf("without waves the operator and the claim shall go before Widget %s, or this test would not notice if waves had no effect: %v",
-				widget, err)
-		}
+	left := &unstructured.UnstructuredList{}
+	left.SetGroupVersionKind(widgetOf("deletion-unplanned"))
+	s.must(s.Staging.List(s.Context(), left))
+	if len(left.Items) == 0 {
+		s.Error("without waves the operator and the claim shall be asked for before its custom resources are gone, or this test would not notice if waves had no effect")
 	}
 }
 
@@ -81,7 +81,7 @@ func (s *suite) delivered(name string, parameters map[string]string) *controlpla
 	s.must(s.Sync(s.Context(), name))
 	s.untilApplication(name, "has been synced", controlplane.Synced)
 	history, err := s.Staging.Record(s.Context(), name,
-		schema.GroupVersionKind{Group: name + ".example.com", Version: "v1", Kind: "Widget"},
+		widgetOf(name),
 		schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"},
 		schema.GroupVersionKind{Version: "v1", Kind: "PersistentVolumeClaim"}, schema.GroupVersionKind{Version: "v1", Kind: "Pod"})
 	s.must(err)
@@ -98,6 +98,11 @@ func (s *suite) delivered(name string, parameters map[string]string) *controlpla
 		return nil
 	})
 	return history
+}
+
+// widgetOf is the kind of a delivery's custom resources.
+func widgetOf(name string) schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: name + ".example.com", Version: "v1", Kind: "Widget"}
 }
 
 // first waits for the first change for which all hold.
