@@ -80,7 +80,8 @@ CD waits for nothing then. *Retries* need a ` + "`syncPolicy.retry`" + `. *Stuck
 fail. All workloads of the others ran in the end.
 
 *Pods that waited* were started before a Secret or a ConfigMap that they name was there: a kubelet said
-` + "`CreateContainerConfigError` or `FailedMount`" + ` of them. Operators take two seconds for a step here, and pods less to start.
+` + "`CreateContainerConfigError` or `FailedMount`" + ` of them. Operators take two seconds for a step here, and pods less to
+start. Where a Secret is made only of what waits for its pods they have to be started first; ` + "`tidegate plan`" + ` warns of it.
 
 | set | what it is | Tidegate | no waves | a wave for each kind | pods that waited |
 |---|---|---|---|---|---|

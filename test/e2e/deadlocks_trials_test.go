@@ -107,7 +107,7 @@ func (t *trials) delivery(set sets.Set, o ordering, app string) controlplane.Del
 		Name: app, Path: "sets/" + o.name + "/" + set.Name, Namespace: set.Name, Server: t.server(o), Parameters: map[string]string{"waves": o.waves},
 		Policy: &v1alpha1.SyncPolicy{
 			SyncOptions: v1alpha1.SyncOptions{"CreateNamespace=true"},
-			Retry:       &v1alpha1.RetryStrategy{Limit: 6, Backoff: &v1alpha1.Backoff{Duration: "3s", Factor: &factor}},
+			Retry:       &v1alpha1.RetryStrategy{Limit: 4, Backoff: &v1alpha1.Backoff{Duration: "3s", Factor: &factor}},
 		},
 	}
 }
