@@ -120,11 +120,11 @@ func (t *trials) server(o ordering) string {
 	return o.cluster.Server
 }
 
-// untilWaiting waits until every sync is over, or waits for the health of something, and returns what those that wait look
-// like. Those that are over are not left.
+// untilWaiting waits until every sync is over, or is of an order that may be stuck and waits for the health of something.
+// It returns what those that wait look like. Those that are over are not left.
 func (t *trials) untilWaiting(left map[string]trial) map[string]string {
 	var waiting map[string]string
-	t.until("all syncs are over, or wait for the health of something", func(ctx context.Context) error {
+	t.until("all syncs are over, or of waves by hand and waiting for the health of something", func(ctx context.Context) error {
 		apps, err := t.Applications(ctx)
 		if err != nil {
 			return err
@@ -137,7 +137,7 @@ func (t *trials) untilWaiting(left map[string]trial) map[string]string {
 			if out, over := outcomeOf(state); over {
 				t.outcomes[name] = out
 				delete(left, name)
-			} else if state != nil && waitsForHealth.MatchString(state.Message) {
+			} else if left[name].order.byHand && state != nil && waitsForHealth.MatchString(state.Message) {
 				waiting[name] = t.seen(app)
 			} else {
 				busy = append(busy, controlplane.Synced(&app).Error())
