@@ -30,7 +30,9 @@ test-argocd3: ## the plugin's server asked by the client of Argo CD 3, which has
 E2EFLAGS ?=
 .PHONY: e2e
 e2e: servers ## the suites on two real clusters with a real Argo CD, all on this machine, without containers
+	@rm -rf bin/e2e
 	go test -race -tags e2e -count 1 -timeout 30m -parallel 2 $(E2EFLAGS) ./test/e2e/... ./test/controlplane/simulate/
+	@cat bin/e2e/*.txt 2>/dev/null || true # what suites found: go test itself shows nothing of what passes
 
 .PHONY: playground
 playground: servers ## the same clusters to try things out in, until Ctrl-C

@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -34,11 +35,12 @@ type Cluster struct {
 	// Kubeconfig is the file with it.
 	Kubeconfig string
 
-	run        *run
-	dir        string
-	apiServer  *process.Process
-	simulation *simulate.Simulation
-	tokens     map[string]string
+	run           *run
+	dir           string
+	apiServer     *process.Process
+	operatorDelay time.Duration
+	simulation    *simulate.Simulation
+	tokens        map[string]string
 }
 
 // Users of the clusters. Those of Argo CD and of the generator are called as their service accounts are, so that the roles
@@ -55,8 +57,8 @@ const (
 // groups of users that have more than their roles.
 var groups = map[string]string{administrator: "system:masters", nodes: "system:masters", controllerManager: "system:masters"}
 
-func newCluster(run *run, name string) (*Cluster, error) {
-	c := &Cluster{Name: name, run: run, dir: filepath.Join(run.Dir, name), tokens: map[string]string{}}
+func newCluster(run *run, name string, operatorDelay time.Duration) (*Cluster, error) {
+	c := &Cluster{Name: name, run: run, dir: filepath.Join(run.Dir, name), operatorDelay: operatorDelay, tokens: map[string]string{}}
 	users := []string{administrator, controllerManager, scheduler, nodes, Deployer}
 	for _, component := range serviceAccounts {
 		users = append(users, ServiceAccount(component))
@@ -249,9 +251,15 @@ func (c *Cluster) addNode(ctx context.Context) error {
 	})
 }
 
+// podStart is how long a pod takes from its node to its first container.
+const podStart = 200 * time.Millisecond
+
 func (c *Cluster) simulate(ctx context.Context) error {
 	var err error
-	c.simulation, err = simulate.Start(c.run.ctx, simulate.Options{Config: c.Config, EgressSocket: c.file("egress.sock")})
+	c.simulation, err = simulate.Start(c.run.ctx, simulate.Options{
+		Config: c.Config, EgressSocket: c.file("egress.sock"),
+		PodStart: podStart, JobRun: podStart, Delay: cmp.Or(c.operatorDelay, podStart),
+	})
 	return err
 }
 

@@ -26,6 +26,9 @@ type Options struct {
 	ArgoCDEnv []string
 	// GeneratorArgs are added to the generator's command line.
 	GeneratorArgs []string
+	// OperatorDelay is how long simulated operators, provisioners and load balancers take for one step; zero is as long as
+	// a pod takes to start. A longer one tells what waits for them from what does not.
+	OperatorDelay time.Duration
 }
 
 func (o Options) waveDelay() string {
@@ -109,7 +112,7 @@ func (s *Stack) races() error {
 func (s *Stack) startClusters(ctx context.Context) error {
 	var group errgroup.Group
 	for name, cluster := range map[string]**Cluster{"staging": &s.Staging, "production": &s.Production} {
-		made, err := newCluster(s.run, name)
+		made, err := newCluster(s.run, name, s.options.OperatorDelay)
 		if err != nil {
 			return err
 		}

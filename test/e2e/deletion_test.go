@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 
@@ -19,29 +20,55 @@ func deletion(s *suite) {
 	planned := s.delivered("deletion-planned", nil)
 	unplanned := s.delivered("deletion-unplanned", map[string]string{"waves": "off"})
 
+	s.parityOf("deletion-planned", "deletion-unplanned")
+
 	app := s.application("deletion-planned")
 	s.must(s.Staging.Delete(s.Context(), app))
 	s.untilGone("Application deletion-planned", app)
 	operator := s.first(planned, "the operator's deletion", isOperator, deleting)
+	claim := s.first(planned, "the claim's deletion", isClaim, deleting)
 	for _, widget := range []string{"first", "second"} {
-		if gone := s.first(planned, "the end of Widget "+widget, named("Widget", widget), gone); gone.At > operator.At {
-			s.Errorf("%s, after the operator was deleted (%s)", gone, operator)
+		gone := s.first(planned, "the end of Widget "+widget, named("Widget", widget), gone)
+		for _, asked := range []controlplane.Change{operator, claim} {
+			if gone.At > asked.At {
+				s.Errorf("%s, after Argo CD had asked for what goes next (%s)", gone, asked)
+			}
 		}
 	}
-	claim := s.first(planned, "the end of the claim", named("PersistentVolumeClaim", "data"), gone)
-	pods, err := planned.Changes(func(c controlplane.Change) bool { return c.Object.GetLabels()["app"] == "store" && gone(c) })
-	s.must(err)
-	if len(pods) == 0 || pods[len(pods)-1].At > claim.At {
-		s.Errorf("%s, before its pods: %v", claim, pods)
-	}
+	s.claimWithItsPods(planned)
 
 	// Here nothing ever removes the finalizers again, and the Application waits for them.
 	s.must(s.Staging.Delete(s.Context(), s.application("deletion-unplanned")))
-	operator = s.first(unplanned, "the end of the operator", isOperator, gone)
-	if widgets, err := unplanned.Changes(func(c controlplane.Change) bool { return c.Object.GetKind() == "Widget" && gone(c) }); err != nil || len(widgets) == 2 {
-		s.Errorf("without waves the operator shall go before its custom resources, or this test would not notice if waves had no effect: %s, %v, %v",
-			operator, widgets, err)
+	s.first(unplanned, "the end of the operator", isOperator, gone)
+	s.first(unplanned, "the claim's deletion", isClaim, deleting)
+	left := &unstructured.UnstructuredList{}
+	left.SetGroupVersionKind(widgetOf("deletion-unplanned"))
+	s.must(s.Staging.List(s.Context(), left))
+	if len(left.Items) == 0 {
+		s.Error("without waves the operator and the claim shall be asked for before its custom resources are gone, or this test would not notice if waves had no effect")
 	}
+}
+
+// claimWithItsPods checks that Argo CD asks for the claim's deletion no earlier than for that of the Deployment that uses it:
+// in one go, between which nothing ends. Kubernetes then keeps the claim until the pods are gone.
+func (s *suite) claimWithItsPods(history *controlplane.History) {
+	s.Helper()
+	claim := s.first(history, "the claim's deletion", isClaim, deleting)
+	store := s.first(history, "the deletion of what uses the claim", isStore, deleting)
+	end := s.first(history, "the end of the claim", isClaim, gone)
+	between, err := history.Changes(func(c controlplane.Change) bool {
+		return c.Object.GetKind() != "Pod" && gone(c) && claim.At < c.At && c.At < store.At
+	})
+	if err != nil || len(between) > 0 {
+		s.Errorf("%s, then %v, then %s: %v", claim, between, store, err)
+	}
+	s.until("the pods that use the claim go before it", func(context.Context) error {
+		pods, err := history.Changes(func(c controlplane.Change) bool { return c.Object.GetLabels()["app"] == "store" && gone(c) })
+		if err == nil && (len(pods) == 0 || pods[len(pods)-1].At > end.At) {
+			err = fmt.Errorf("%s; pods: %v", end, pods)
+		}
+		return err
+	})
 }
 
 // delivered delivers the operator, its custom resources and the claim, and records what becomes of it.
@@ -54,7 +81,7 @@ func (s *suite) delivered(name string, parameters map[string]string) *controlpla
 	s.must(s.Sync(s.Context(), name))
 	s.untilApplication(name, "has been synced", controlplane.Synced)
 	history, err := s.Staging.Record(s.Context(), name,
-		schema.GroupVersionKind{Group: name + ".example.com", Version: "v1", Kind: "Widget"},
+		widgetOf(name),
 		schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"},
 		schema.GroupVersionKind{Version: "v1", Kind: "PersistentVolumeClaim"}, schema.GroupVersionKind{Version: "v1", Kind: "Pod"})
 	s.must(err)
@@ -71,6 +98,11 @@ func (s *suite) delivered(name string, parameters map[string]string) *controlpla
 		return nil
 	})
 	return history
+}
+
+// widgetOf is the kind of a delivery's custom resources.
+func widgetOf(name string) schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: name + ".example.com", Version: "v1", Kind: "Widget"}
 }
 
 // first waits for the first change for which all hold.
@@ -95,7 +127,11 @@ func named(kind, name string) func(controlplane.Change) bool {
 	return func(c controlplane.Change) bool { return c.Object.GetKind() == kind && c.Object.GetName() == name }
 }
 
-var isOperator = named("Deployment", "operator")
+var (
+	isOperator = named("Deployment", "operator")
+	isStore    = named("Deployment", "store")
+	isClaim    = named("PersistentVolumeClaim", "data")
+)
 
 // deleting is a change of an object that somebody has deleted.
 func deleting(c controlplane.Change) bool {

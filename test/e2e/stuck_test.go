@@ -5,41 +5,64 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	"github.com/argoproj/gitops-engine/pkg/sync/common"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/tidegate/tidegate/generator/supersede"
 	"github.com/tidegate/tidegate/test/controlplane"
 )
 
 // rollout is a way to deliver a service, and what it means to a commit that repairs a broken one.
 type rollout struct {
 	name string
+	// heading is what it is called in the document.
+	heading string
 	// waves is the plugin's parameter.
 	waves string
-	// generated Applications are those that the generator looks after.
-	generated bool
-	// held says that the repair waits until the broken rollout has given up.
-	held bool
+	// path is the folder that is delivered; empty is that of an Application that the generator looks after.
+	path string
+	// deadline is after how many seconds the broken rollout gives up.
+	deadline int
+	// fate is when the repair is applied.
+	fate fate
 }
 
+// fate is when a repair is applied.
+type fate string
+
+const (
+	// atOnce is before the broken rollout has given up.
+	atOnce fate = "at once, while the broken rollout is still under way"
+	// released is so too, but the generator had to end the broken rollout's sync.
+	released fate = "after the grace period, while the broken rollout is still under way"
+	// afterDeadline is as soon as the broken rollout has given up.
+	afterDeadline fate = "by itself, after the broken rollout has given up"
+	// never is not before a human syncs.
+	never fate = "never by itself: the broken rollout gives up, and Argo CD takes that for a failed attempt at the repair"
+)
+
+// Where nobody is to wait for the deadline it is Kubernetes' own, which does not pass while a test runs.
 var rollouts = []rollout{
-	{name: "stuck-unplanned", waves: "off"},
-	{name: "stuck-planned", waves: "tiers", held: true},
-	{name: "web-staging", waves: "tiers", generated: true},
+	{name: "stuck-unplanned", heading: "Argo CD, no waves", waves: "off", path: "stuck-patiently", deadline: 600, fate: atOnce},
+	{name: "stuck-planned", heading: "Argo CD, Tidegate's waves", waves: "tiers", path: "stuck", deadline: 20, fate: never},
+	{name: "web-staging", heading: "the same, and the generator releases superseded operations", waves: "tiers", deadline: 600, fate: released},
 }
 
-// A user waits for a repair if this fails without the table saying so: a commit breaks the Deployment, the next one repairs
-// it. Without waves the repair is applied at once. With waves Argo CD first waits until the broken rollout gives up
-// (progressDeadlineSeconds, 20 s here, 600 s by default) and its retries are used up. The generator does not let it.
+// A user waits for a repair if this fails: a commit breaks the Deployment, the next one repairs it. Without waves the repair
+// is applied at once. With waves Argo CD first waits until the broken rollout gives up and its retries are used up. The
+// generator does not let it.
 func stuckRollout(s *suite) {
 	histories := map[string]*controlplane.History{}
 	for _, r := range rollouts {
 		histories[r.name] = s.rollOut(r)
+		s.parityOf(r.name)
 	}
 	broken := s.tag("good", "broken")
 	for _, r := range rollouts {
@@ -55,11 +78,22 @@ func stuckRollout(s *suite) {
 	}
 	repaired := time.Now()
 	repair := s.tag("broken", "repaired")
-	var table strings.Builder
+	rows := []string{"| with | `progressDeadlineSeconds` | the repair is applied |", "|---|---|---|"}
+	var times strings.Builder
 	for _, r := range rollouts {
-		fmt.Fprintf(&table, "\n%-20s %s", r.name, s.repair(r, histories[r.name], repair, repaired))
+		got := s.repair(r, histories[r.name], repair)
+		if got.fate != r.fate {
+			s.Errorf("%s: the repair was applied %s, want %s", r.name, got.fate, r.fate)
+		}
+		if got.deadline != r.deadline {
+			s.Errorf("%s: the broken rollout was given %d s, want %d", r.name, got.deadline, r.deadline)
+		}
+		rows = append(rows, fmt.Sprintf("| %s | %d | %s |", r.heading, got.deadline, got.fate))
+		fmt.Fprintf(&times, "%-20s progressDeadlineSeconds %3d  %s; decided after %s\n",
+			r.name, got.deadline, got.fate, got.at.Sub(repaired).Round(time.Second))
 	}
-	s.Logf("when a repair is applied, with progressDeadlineSeconds: 20, and 600 for the one that the generator made:%s", table.String())
+	s.show("when-a-repair-is-applied", times.String())
+	s.table("docs/supersede.md", "repair", rows)
 }
 
 // rollOut delivers the service as it works.
@@ -73,12 +107,12 @@ func (s *suite) rollOut(r rollout) *controlplane.History {
 }
 
 func (s *suite) deliver(r rollout) {
-	if r.generated {
+	if r.path == "" {
 		s.must(s.Staging.ApplyFile(s.Context(), "manifests/applicationset.yaml", "kind: services", "kind: services\n            services: [web]"))
 		return
 	}
 	s.must(s.Deliver(s.Context(), controlplane.Delivery{
-		Name: r.name, Path: "stuck", Namespace: r.name, Parameters: map[string]string{"waves": r.waves},
+		Name: r.name, Path: r.path, Reads: []string{"stuck"}, Namespace: r.name, Parameters: map[string]string{"waves": r.waves},
 		Policy: &v1alpha1.SyncPolicy{
 			Automated: &v1alpha1.SyncPolicyAutomated{Prune: true, SelfHeal: true},
 			Retry:     &v1alpha1.RetryStrategy{Limit: 1, Backoff: &v1alpha1.Backoff{Duration: "1s"}},
@@ -96,46 +130,79 @@ func (s *suite) tag(old, new string) string {
 	return revision
 }
 
+// repaired is what became of a repair.
+type repaired struct {
+	fate fate
+	// deadline is what the broken rollout was given, in seconds.
+	deadline int
+	// at is when it was applied, or when Argo CD said that it will not be.
+	at time.Time
+}
+
 // repair waits until the repair is applied, or until Argo CD says that it will not be, and says how it went.
-func (s *suite) repair(r rollout, history *controlplane.History, revision string, since time.Time) string {
+func (s *suite) repair(r rollout, history *controlplane.History, revision string) repaired {
 	runs := func(tag string) func(controlplane.Change) bool {
 		return func(c controlplane.Change) bool { return strings.HasSuffix(image(c.Object), ":"+tag) }
 	}
 	gaveUp := func(c controlplane.Change) bool {
 		return runs("broken")(c) && strings.Contains(conditionsOf(c.Object), "ProgressDeadlineExceeded")
 	}
-	refused := ""
+	var out repaired
 	s.until(r.name+" has applied the repair, or will not", func(ctx context.Context) error {
 		app, err := s.Application(ctx, r.name)
 		if err != nil {
 			return err
 		}
-		if refused = refusal(app, revision); refused != "" {
+		out.at = time.Now()
+		if refusal(app, revision) != "" {
+			out.fate = never
 			return nil
 		}
 		_, err = history.First("the repaired Deployment", runs("repaired"))
 		return err
 	})
+	if out.fate == never {
+		// What a human does about it.
+		s.must(s.Sync(s.Context(), r.name))
+	}
+	repaired := s.first(history, r.name+" has applied the repair", runs("repaired"))
+	broken := s.first(history, "the broken Deployment", runs("broken"))
+	out.deadline = deadlineOf(broken.Object)
 	given, err := history.First("the broken rollout has given up", gaveUp)
-	if r.waves != "off" && r.held != (err == nil) {
-		s.Errorf("%s: the broken rollout gave up before the repair: %v, want %v", r.name, err == nil, r.held)
-	}
-	if refused == "" {
-		repaired, err := history.First("the repaired Deployment", runs("repaired"))
-		s.must(err)
-		if r.held && repaired.At < given.At {
-			s.Errorf("%s: %s, before %s", r.name, repaired, given)
+	switch {
+	case out.fate == never && (err != nil || given.At > repaired.At):
+		s.Errorf("%s: Argo CD gives the repair up before the broken rollout has given up: %v", r.name, err)
+	case out.fate == never:
+	case err != nil || given.At > repaired.At:
+		out.fate = atOnce
+		if r.path == "" {
+			s.superseded(r.name)
+			out.fate = released
 		}
-		return fmt.Sprintf("applied after %s", repaired.Seen.Sub(since).Round(time.Second))
+	default:
+		out.fate = afterDeadline
 	}
-	took := time.Since(since).Round(time.Second)
-	// What a human does about it.
-	s.must(s.Sync(s.Context(), r.name))
-	s.until(r.name+" has applied the repair", func(context.Context) error {
-		_, err := history.First("the repaired Deployment", runs("repaired"))
+	return out
+}
+
+// superseded waits until the generator has told that it ended a sync of an Application.
+func (s *suite) superseded(app string) {
+	s.until("the generator has ended a sync of "+app, func(ctx context.Context) error {
+		events, err := s.EventsOf(ctx, "Application", app)
+		if err == nil && !slices.ContainsFunc(events, func(e corev1.Event) bool { return e.Reason == supersede.EventSuperseded }) {
+			err = fmt.Errorf("none of %d Events says so", len(events))
+		}
 		return err
 	})
-	return fmt.Sprintf("after %s Argo CD gives the repair up, until a human syncs: %s", took, refused)
+}
+
+// deadlineOf is after how many seconds without progress a Deployment gives up.
+func deadlineOf(deployment *unstructured.Unstructured) int {
+	seconds, _, err := unstructured.NestedInt64(deployment.Object, "spec", "progressDeadlineSeconds")
+	if err != nil {
+		return 0
+	}
+	return int(seconds)
 }
 
 // refusal is why auto-sync will not sync a revision; empty if it may.
