@@ -132,10 +132,7 @@ func (t *Tidegate) StartPlugin(ctx context.Context, mode PluginMode) error {
 		return err
 	}
 	socket := filepath.Join(t.stack.ArgoCD.Plugins, "tidegate.sock")
-	return t.run.until(ctx, "the plugin's socket is there", func(ctx context.Context) error {
-		_, err := os.Stat(socket)
-		return err
-	})
+	return t.run.until(ctx, "the plugin answers", func(ctx context.Context) error { return pluginAnswers(ctx, socket) })
 }
 
 // pluginManifest is the shipped plugin.yaml, or one of the same name that runs kustomize.
