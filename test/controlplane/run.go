@@ -47,6 +47,7 @@ type run struct {
 	Dir      string
 	ctx      context.Context
 	cancel   context.CancelFunc
+	folder   *process.Folder
 	programs servers.Programs
 	ports    *process.Ports
 	// closers end what runs in this process.
@@ -65,13 +66,13 @@ func newRun(ctx context.Context, progress io.Writer) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "tidegate-e2e-")
+	folder, err := process.NewFolder(os.TempDir(), "tidegate-e2e-")
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, ports.Close())
 	}
-	out := &run{Dir: dir, programs: programs, ports: ports}
+	out := &run{Dir: folder.Path, folder: folder, programs: programs, ports: ports}
 	out.ctx, out.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	return out, os.Mkdir(filepath.Join(dir, "logs"), 0o755)
+	return out, os.Mkdir(filepath.Join(out.Dir, "logs"), 0o755)
 }
 
 // start starts a server. Its log is named for it; one that is started again goes on in the same log.
@@ -117,7 +118,7 @@ func (r *run) stop(ctx context.Context) error {
 	for _, closer := range slices.Backward(r.closers) {
 		failures = append(failures, closer())
 	}
-	return errors.Join(append(failures, r.ports.Close())...)
+	return errors.Join(append(failures, r.ports.Close(), r.folder.Keep())...)
 }
 
 // stopGrace is how long servers may take to end. Their data is thrown away.
