@@ -252,7 +252,16 @@ func (c *Cluster) addNode(ctx context.Context) error {
 func (c *Cluster) simulate(ctx context.Context) error {
 	var err error
 	c.simulation, err = simulate.Start(c.run.ctx, simulate.Options{Config: c.Config, EgressSocket: c.file("egress.sock")})
-	return err
+	if err != nil {
+		return err
+	}
+	c.run.watch(func() error {
+		if err := c.simulation.Failed(); err != nil {
+			return fmt.Errorf("the simulation of cluster %s ended: %w", c.Name, err)
+		}
+		return nil
+	})
+	return nil
 }
 
 // RestartAPIServer kills the API server and starts it anew, on the same address and the same data.

@@ -6,7 +6,6 @@
 package controlplane
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +54,10 @@ type run struct {
 
 	mu        sync.Mutex
 	processes []*process.Process
+	// inside are checks of what runs in this process: an error is why it has ended.
+	inside []func() error
+	// partBegan is how long each log was when the part of a test began that runs now.
+	partBegan map[string]int
 }
 
 func newRun(ctx context.Context, progress io.Writer) (*run, error) {
@@ -88,13 +91,23 @@ func (r *run) start(spec process.Spec) (*process.Process, error) {
 	return p, nil
 }
 
-// failed is why a server has ended that nobody stopped.
+// watch has failed look at something that runs in this process.
+func (r *run) watch(failed func() error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.inside = append(r.inside, failed)
+}
+
+// failed is why a server has ended that nobody stopped, or a part of this process that stands for one.
 func (r *run) failed() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var all []error
 	for _, p := range r.processes {
 		all = append(all, p.Failed())
+	}
+	for _, failed := range r.inside {
+		all = append(all, failed())
 	}
 	return errors.Join(all...)
 }
@@ -142,21 +155,6 @@ func (r *run) until(ctx context.Context, what string, condition func(context.Con
 		}
 		return condition(ctx)
 	})
-}
-
-// logs are the ends of what the servers printed, those first that complain.
-func (r *run) logs() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var out bytes.Buffer
-	seen := map[string]bool{}
-	for _, p := range r.processes {
-		if !seen[p.Log] {
-			seen[p.Log] = true
-			writeLog(&out, p.Name, p.Log)
-		}
-	}
-	return out.String()
 }
 
 func local(scheme string, port int) string { return fmt.Sprintf("%s://127.0.0.1:%d", scheme, port) }

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"path/filepath"
 	"slices"
@@ -158,5 +159,17 @@ func TestASocketIsTakenFromTheDeadAndNotFromTheLiving(t *testing.T) {
 	}
 	if err := living.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestASimulationSaysWhatBrokeItAndOnlyThen(t *testing.T) {
+	s := &Simulation{done: make(chan struct{})}
+	if err := s.Failed(); err != nil {
+		t.Errorf("it runs, and says %v", err)
+	}
+	s.err = errors.New("the socket is gone")
+	close(s.done)
+	if err := s.Failed(); !errors.Is(err, s.err) {
+		t.Errorf("it says %v", err)
 	}
 }
