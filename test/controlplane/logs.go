@@ -8,6 +8,9 @@ import (
 	"regexp"
 )
 
+// logFile is that of what a server prints. One that is started again goes on in it.
+type logFile struct{ name, path string }
+
 // complaint is a line of a log that says that something went wrong, in the ways in which our servers say it: as text of
 // logrus and of slog, as JSON of these and of etcd, as klog and cobra write it, and as Go itself does.
 var complaint = regexp.MustCompile(`(?i:level"?[=:] ?"?(error|warn|fatal|panic|dpanic))|^[EF]\d{4} |panic|DATA RACE|Error:`)
@@ -43,59 +46,62 @@ func excerptOf(log []byte) excerpt {
 	return excerpt{len(complaints) > 0, lines[max(0, len(lines)-shown):], len(lines)}
 }
 
-func (e excerpt) write(out io.Writer, name, path string) {
+func (e excerpt) write(out io.Writer, log logFile) {
 	kind := "lines"
 	if e.complaints {
 		kind = "complaints"
 	}
-	fmt.Fprintf(out, "--- %s: the last %d of %d %s of %s\n", name, len(e.lines), e.of, kind, path)
+	fmt.Fprintf(out, "--- %s: the last %d of %d %s of %s\n", log.name, len(e.lines), e.of, kind, log.path)
 	for _, line := range e.lines {
 		fmt.Fprintf(out, "%s\n", line[:min(len(line), 600)])
 	}
 }
 
-// logs are the ends of what the servers have printed since the part began, those first that complain.
-func (r *run) logs() string {
+// excerpts are the ends of what the servers printed from the beginning of the part until they were told to end, those first
+// that complain.
+func (r *run) excerpts() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var complaining, others bytes.Buffer
-	seen := map[string]bool{}
-	for _, p := range r.processes {
-		if seen[p.Log] {
-			continue
-		}
-		seen[p.Log] = true
-		content, err := os.ReadFile(p.Log)
+	for _, log := range r.logs {
+		content, err := os.ReadFile(log.path)
 		if err != nil {
-			fmt.Fprintf(&complaining, "--- %s: %v\n", p.Name, err)
+			fmt.Fprintf(&complaining, "--- %s: %v\n", log.name, err)
 			continue
 		}
-		said := excerptOf(content[min(r.partBegan[p.Log], len(content)):])
+		if end, ended := r.ended[log]; ended {
+			content = content[:end]
+		}
+		said := excerptOf(content[r.began[log]:])
 		if said.complaints {
-			said.write(&complaining, p.Name, p.Log)
+			said.write(&complaining, log)
 		} else {
-			said.write(&others, p.Name, p.Log)
+			said.write(&others, log)
 		}
 	}
 	return complaining.String() + others.String()
 }
 
-// part begins a part: logs are of what comes from now on. Its end goes back to the part around it.
-func (r *run) part() (end func(), err error) {
+// part begins a part: excerpts are of what comes from now on. Its end goes back to the part around it.
+func (r *run) part() (end func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	around, now := r.partBegan, map[string]int{}
-	for _, p := range r.processes {
-		info, err := os.Stat(p.Log)
-		if err != nil {
-			return nil, err
-		}
-		now[p.Log] = int(info.Size())
-	}
-	r.partBegan = now
+	around := r.began
+	r.began = r.lengths()
 	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.partBegan = around
-	}, nil
+		r.began = around
+	}
+}
+
+// lengths of all logs. One of a server that did not start is not there, and has none.
+func (r *run) lengths() map[logFile]int {
+	out := map[logFile]int{}
+	for _, log := range r.logs {
+		if info, err := os.Stat(log.path); err == nil {
+			out[log] = int(info.Size())
+		}
+	}
+	return out
 }

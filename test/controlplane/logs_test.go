@@ -1,7 +1,7 @@
 package controlplane
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -34,15 +34,13 @@ func TestAComplaintIsRecognisedInEveryFormat(t *testing.T) {
 }
 
 func TestLogsAreThoseOfThePartThatFails(t *testing.T) {
-	dir := t.TempDir()
-	r := &run{Dir: dir}
+	r := &run{Dir: t.TempDir()}
+	if err := os.Mkdir(filepath.Join(r.Dir, "logs"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	log := func(name, line string) {
 		t.Helper()
-		path := filepath.Join(dir, name)
-		if len(r.processes) == 0 || r.processes[len(r.processes)-1].Name != name {
-			r.processes = append(r.processes, &process.Process{Spec: process.Spec{Name: name, Log: path}})
-		}
-		file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		file, err := os.OpenFile(r.log(name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,17 +49,9 @@ func TestLogsAreThoseOfThePartThatFails(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	part := func() (end func()) {
-		t.Helper()
-		end, err := r.part()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return end
-	}
 	expect := func(want, not []string) {
 		t.Helper()
-		got := r.logs()
+		got := r.excerpts()
 		for _, line := range want {
 			if !strings.Contains(got, line) {
 				t.Errorf("%q is not shown:\n%s", line, got)
@@ -75,9 +65,9 @@ func TestLogsAreThoseOfThePartThatFails(t *testing.T) {
 	}
 	log("quiet", "level=info nothing")
 	log("server", "level=error before")
-	part()
+	r.part()
 	log("server", "level=error around")
-	end := part()
+	end := r.part()
 	log("server", "level=error inside")
 	expect([]string{"inside"}, []string{"before", "around", "nothing"})
 	end()
@@ -85,13 +75,32 @@ func TestLogsAreThoseOfThePartThatFails(t *testing.T) {
 	expect([]string{"around", "inside", "after"}, []string{"before"})
 
 	log("quiet", "level=info something")
-	if got := r.logs(); strings.Index(got, "--- server: the last 3 of 3 complaints") != 0 || !strings.Contains(got, "--- quiet: the last 1 of 1 lines") {
+	if got := r.excerpts(); !strings.HasPrefix(got, "--- server: the last 3 of 3 complaints") || !strings.Contains(got, "--- quiet: the last 1 of 1 lines") {
 		t.Errorf("those that complain are not first:\n%s", got)
 	}
 	log("late", strings.Repeat("level=warn many\n", shown+1)+"level=info between")
-	if got := r.logs(); !strings.Contains(got, "the last 12 of 13 complaints") || bytes.Contains([]byte(got), []byte("between")) {
+	if got := r.excerpts(); !strings.Contains(got, "the last 12 of 13 complaints") || strings.Contains(got, "between") {
 		t.Errorf("not the last complaints are shown:\n%s", got)
 	}
+
+	var err error
+	r.ctx, r.cancel = context.WithCancel(t.Context())
+	r.folder, err = process.NewFolder(t.TempDir(), "run-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.ports, err = process.NewPorts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.atEnd(func() error {
+		log("server", "level=error nobody answers any more")
+		return nil
+	})
+	if err := r.stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	expect([]string{"around", "inside", "after"}, []string{"nobody answers any more"})
 }
 
 func TestASimulationThatDiesIsAReason(t *testing.T) {

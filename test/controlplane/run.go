@@ -49,15 +49,16 @@ type run struct {
 	folder   *process.Folder
 	programs servers.Programs
 	ports    *process.Ports
-	// closers end what runs in this process.
-	closers []func() error
 
 	mu        sync.Mutex
 	processes []*process.Process
+	// closers end what runs in this process.
+	closers []func() error
+	logs    []logFile
 	// inside are checks of what runs in this process: an error is why it has ended.
 	inside []func() error
-	// partBegan is how long each log was when the part of a test began that runs now.
-	partBegan map[string]int
+	// began is how long each log was when the part of a test began that runs now; ended, when the servers were told to end.
+	began, ended map[logFile]int
 }
 
 func newRun(ctx context.Context, progress io.Writer) (*run, error) {
@@ -80,7 +81,7 @@ func newRun(ctx context.Context, progress io.Writer) (*run, error) {
 
 // start starts a server. Its log is named for it; one that is started again goes on in the same log.
 func (r *run) start(spec process.Spec) (*process.Process, error) {
-	spec.Log = filepath.Join(r.Dir, "logs", spec.Name+".log")
+	spec.Log = r.log(spec.Name)
 	p, err := process.Start(spec)
 	if err != nil {
 		return nil, err
@@ -89,6 +90,24 @@ func (r *run) start(spec process.Spec) (*process.Process, error) {
 	defer r.mu.Unlock()
 	r.processes = append(r.processes, p)
 	return p, nil
+}
+
+// log is the path of a log, which is shown when something fails.
+func (r *run) log(name string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	one := logFile{name, filepath.Join(r.Dir, "logs", name+".log")}
+	if !slices.Contains(r.logs, one) {
+		r.logs = append(r.logs, one)
+	}
+	return one.path
+}
+
+// atEnd has something that runs in this process end with the servers.
+func (r *run) atEnd(closer func() error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closers = append(r.closers, closer)
 }
 
 // watch has failed look at something that runs in this process.
@@ -114,10 +133,11 @@ func (r *run) failed() error {
 
 // stop ends all servers, the last one first, and those that do not end by themselves too.
 func (r *run) stop(ctx context.Context) error {
-	r.cancel()
 	r.mu.Lock()
-	processes := slices.Clone(r.processes)
+	r.ended = r.lengths()
+	processes, closers := slices.Clone(r.processes), slices.Clone(r.closers)
 	r.mu.Unlock()
+	r.cancel()
 	var all sync.WaitGroup
 	for _, p := range processes {
 		all.Add(1)
@@ -128,7 +148,7 @@ func (r *run) stop(ctx context.Context) error {
 	}
 	all.Wait()
 	var failures []error
-	for _, closer := range slices.Backward(r.closers) {
+	for _, closer := range slices.Backward(closers) {
 		failures = append(failures, closer())
 	}
 	return errors.Join(append(failures, r.ports.Close(), r.folder.Keep())...)

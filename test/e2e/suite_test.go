@@ -61,8 +61,7 @@ func (s *suite) Context() context.Context {
 // Run runs a part of the test. When it fails, logs are shown from its beginning on.
 func (s *suite) Run(name string, part func(*testing.T)) bool {
 	s.Helper()
-	end, err := s.Part()
-	s.must(err)
+	end := s.Part()
 	passed := s.T.Run(name, part)
 	if passed {
 		end()
