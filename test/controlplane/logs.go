@@ -73,9 +73,10 @@ func (r *run) excerpts() string {
 			content = content[:end]
 		}
 		said := excerptOf(content[r.began[log]:])
-		if said.complaints {
+		switch {
+		case said.complaints:
 			said.write(&complaining, log)
-		} else {
+		case len(said.lines) > 0:
 			said.write(&others, log)
 		}
 	}

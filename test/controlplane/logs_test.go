@@ -69,7 +69,7 @@ func TestLogsAreThoseOfThePartThatFails(t *testing.T) {
 	log("server", "level=error around")
 	end := r.part()
 	log("server", "level=error inside")
-	expect([]string{"inside"}, []string{"before", "around", "nothing"})
+	expect([]string{"inside"}, []string{"before", "around", "nothing", "quiet"})
 	end()
 	log("server", "level=error after")
 	expect([]string{"around", "inside", "after"}, []string{"before"})
