@@ -3,7 +3,7 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X github.com/tidegate/tidegate/cmd/internal/cli.Version=$(VERSION)
 FUZZTIME ?= 10s
-# Benchmarks to run, a regular expression, and how often each.
+# Benchmarks to run, a regular expression, and how often each; how often the suites.
 BENCH ?= .
 COUNT ?= 1
 # Flags for the Go code of demo: CI gives -race, to compile Argo CD's packages only once.
@@ -31,12 +31,23 @@ E2EFLAGS ?=
 .PHONY: e2e
 e2e: servers ## the suites on two real clusters with a real Argo CD, all on this machine, without containers
 	@rm -rf bin/e2e
-	go test -race -tags e2e -count 1 -timeout 30m -parallel 2 $(E2EFLAGS) ./test/e2e/... ./test/controlplane/simulate/
+	go test -race -tags e2e -count 1 -timeout 30m -parallel 2 $(E2EFLAGS) ./test/e2e/... ./test/controlplane/simulate/ ./test/playground/
 	@cat bin/e2e/*.txt 2>/dev/null || true # what suites found: go test itself shows nothing of what passes
+
+.PHONY: e2e-repeat
+e2e-repeat: servers ## the suites COUNT times in a row, up to the first failure: COUNT=10
+	@mkdir -p bin
+	@for run in $$(seq $(COUNT)); do \
+	  log=bin/e2e-$$run.log; start=$$(date +%s); \
+	  $(MAKE) --no-print-directory e2e >$$log 2>&1 && said=passed || said=failed; \
+	  echo "run $$run of $(COUNT) $$said after $$(($$(date +%s) - start))s: $$log"; \
+	  if [ $$said = failed ]; then grep -E '^ *(--- )?FAIL' $$log; exit 1; fi; \
+	done
 
 .PHONY: playground
 playground: servers ## the same clusters to try things out in, until Ctrl-C
-	@go run ./test/playground
+	@go build -o bin/ ./test/playground
+	@exec bin/playground # so that what ends make ends it, and not a go run around it
 
 .PHONY: servers
 servers: ## Kubernetes, etcd and Argo CD, built once from their Go modules: some ten minutes

@@ -45,7 +45,7 @@ func (r *run) forward(address string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	r.closers = append(r.closers, listener.Close)
+	r.atEnd(listener.Close)
 	go func() {
 		for {
 			connection, err := listener.Accept()

@@ -177,7 +177,7 @@ func startRedis(run *run) (string, error) {
 			}
 		}
 	}()
-	run.closers = append(run.closers, func() error {
+	run.atEnd(func() error {
 		cancel()
 		redis.Close()
 		return nil

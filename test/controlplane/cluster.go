@@ -8,12 +8,15 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -255,12 +258,25 @@ func (c *Cluster) addNode(ctx context.Context) error {
 const podStart = 200 * time.Millisecond
 
 func (c *Cluster) simulate(ctx context.Context) error {
-	var err error
+	file, err := os.OpenFile(c.run.log(c.Name+"-simulation"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
 	c.simulation, err = simulate.Start(c.run.ctx, simulate.Options{
-		Config: c.Config, EgressSocket: c.file("egress.sock"),
+		Config: c.Config, EgressSocket: c.file("egress.sock"), Log: logr.FromSlogHandler(slog.NewTextHandler(file, nil)),
 		PodStart: podStart, JobRun: podStart, Delay: cmp.Or(c.operatorDelay, podStart),
 	})
-	return err
+	if err != nil {
+		return errors.Join(err, file.Close())
+	}
+	c.run.atEnd(file.Close)
+	c.run.watch(func() error {
+		if err := c.simulation.Failed(); err != nil {
+			return fmt.Errorf("the simulation of cluster %s ended: %w", c.Name, err)
+		}
+		return nil
+	})
+	return nil
 }
 
 // RestartAPIServer kills the API server and starts it anew, on the same address and the same data.

@@ -27,7 +27,7 @@ const RequestTimeout = "3"
 func (s *Stack) OpenLine(ctx context.Context) (*Line, error) {
 	line := &Line{generator: s.Tidegate.GeneratorURL, halves: make(chan struct{}, 1)}
 	server := httptest.NewServer(line)
-	s.run.closers = append(s.run.closers, func() error {
+	s.run.atEnd(func() error {
 		line.Release()
 		server.Close()
 		return nil

@@ -6,7 +6,6 @@
 package controlplane
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -47,13 +46,19 @@ type run struct {
 	Dir      string
 	ctx      context.Context
 	cancel   context.CancelFunc
+	folder   *process.Folder
 	programs servers.Programs
 	ports    *process.Ports
-	// closers end what runs in this process.
-	closers []func() error
 
 	mu        sync.Mutex
 	processes []*process.Process
+	// closers end what runs in this process.
+	closers []func() error
+	logs    []logFile
+	// inside are checks of what runs in this process: an error is why it has ended.
+	inside []func() error
+	// began is how long each log was when the part of a test began that runs now; ended, when the servers were told to end.
+	began, ended map[logFile]int
 }
 
 func newRun(ctx context.Context, progress io.Writer) (*run, error) {
@@ -65,18 +70,18 @@ func newRun(ctx context.Context, progress io.Writer) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "tidegate-e2e-")
+	folder, err := process.NewFolder(os.TempDir(), "tidegate-e2e-")
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, ports.Close())
 	}
-	out := &run{Dir: dir, programs: programs, ports: ports}
+	out := &run{Dir: folder.Path, folder: folder, programs: programs, ports: ports}
 	out.ctx, out.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	return out, os.Mkdir(filepath.Join(dir, "logs"), 0o755)
+	return out, os.Mkdir(filepath.Join(out.Dir, "logs"), 0o755)
 }
 
 // start starts a server. Its log is named for it; one that is started again goes on in the same log.
 func (r *run) start(spec process.Spec) (*process.Process, error) {
-	spec.Log = filepath.Join(r.Dir, "logs", spec.Name+".log")
+	spec.Log = r.log(spec.Name)
 	p, err := process.Start(spec)
 	if err != nil {
 		return nil, err
@@ -87,7 +92,32 @@ func (r *run) start(spec process.Spec) (*process.Process, error) {
 	return p, nil
 }
 
-// failed is why a server has ended that nobody stopped.
+// log is the path of a log, which is shown when something fails.
+func (r *run) log(name string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	one := logFile{name, filepath.Join(r.Dir, "logs", name+".log")}
+	if !slices.Contains(r.logs, one) {
+		r.logs = append(r.logs, one)
+	}
+	return one.path
+}
+
+// atEnd has something that runs in this process end with the servers.
+func (r *run) atEnd(closer func() error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closers = append(r.closers, closer)
+}
+
+// watch has failed look at something that runs in this process.
+func (r *run) watch(failed func() error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.inside = append(r.inside, failed)
+}
+
+// failed is why a server has ended that nobody stopped, or a part of this process that stands for one.
 func (r *run) failed() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -95,15 +125,19 @@ func (r *run) failed() error {
 	for _, p := range r.processes {
 		all = append(all, p.Failed())
 	}
+	for _, failed := range r.inside {
+		all = append(all, failed())
+	}
 	return errors.Join(all...)
 }
 
 // stop ends all servers, the last one first, and those that do not end by themselves too.
 func (r *run) stop(ctx context.Context) error {
-	r.cancel()
 	r.mu.Lock()
-	processes := slices.Clone(r.processes)
+	r.ended = r.lengths()
+	processes, closers := slices.Clone(r.processes), slices.Clone(r.closers)
 	r.mu.Unlock()
+	r.cancel()
 	var all sync.WaitGroup
 	for _, p := range processes {
 		all.Add(1)
@@ -114,10 +148,10 @@ func (r *run) stop(ctx context.Context) error {
 	}
 	all.Wait()
 	var failures []error
-	for _, closer := range slices.Backward(r.closers) {
+	for _, closer := range slices.Backward(closers) {
 		failures = append(failures, closer())
 	}
-	return errors.Join(append(failures, r.ports.Close())...)
+	return errors.Join(append(failures, r.ports.Close(), r.folder.Keep())...)
 }
 
 // stopGrace is how long servers may take to end. Their data is thrown away.
@@ -141,21 +175,6 @@ func (r *run) until(ctx context.Context, what string, condition func(context.Con
 		}
 		return condition(ctx)
 	})
-}
-
-// logs are the ends of what the servers printed, those first that complain.
-func (r *run) logs() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var out bytes.Buffer
-	seen := map[string]bool{}
-	for _, p := range r.processes {
-		if !seen[p.Log] {
-			seen[p.Log] = true
-			writeLog(&out, p.Name, p.Log)
-		}
-	}
-	return out.String()
 }
 
 func local(scheme string, port int) string { return fmt.Sprintf("%s://127.0.0.1:%d", scheme, port) }

@@ -76,7 +76,7 @@ func (s *Stack) OpenService(ctx context.Context, replicas ...*Replica) (*Service
 	}
 	service := &Service{begun: make(chan struct{}, 1)}
 	service.Select(replicas...)
-	s.run.closers = append(s.run.closers, listener.Close)
+	s.run.atEnd(listener.Close)
 	go func() {
 		for {
 			connection, err := listener.Accept()

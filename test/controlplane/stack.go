@@ -93,8 +93,11 @@ func (s *Stack) Stop(ctx context.Context) error {
 // Remove removes all files.
 func (s *Stack) Remove() error { return os.RemoveAll(s.Dir) }
 
+// Part begins a part of a test: Logs are of what comes from now on. Its end goes back to the part around it.
+func (s *Stack) Part() (end func()) { return s.run.part() }
+
 // Logs are the parts of the servers' logs that may tell why something does not work.
-func (s *Stack) Logs() string { return s.run.logs() }
+func (s *Stack) Logs() string { return s.run.excerpts() }
 
 // races are what the race detector saw in our servers.
 func (s *Stack) races() error {

@@ -7,11 +7,9 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -41,25 +39,6 @@ func Root() (string, error) {
 	return root, nil
 }
 
-// binaries builds Tidegate's programs as they are now, once for this process, with the race detector where it has it.
-var binaries = sync.OnceValues(func() (string, error) {
-	root, err := Root()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(root, "bin", "e2e")
-	args := []string{"build", "-o", dir + string(filepath.Separator)}
-	if raceEnabled {
-		args = append(args, "-race")
-	}
-	command := exec.Command("go", append(args, "./cmd/tidegate", "./cmd/tidegate-plugin")...)
-	command.Dir = root
-	if output, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%s: %w\n%s", command, err, output)
-	}
-	return dir, nil
-})
-
 // Tidegate is Tidegate's servers.
 type Tidegate struct {
 	Generator, Plugin *process.Process
@@ -77,11 +56,11 @@ type Tidegate struct {
 const generatorToken = "a token of nobody's"
 
 func newTidegate(stack *Stack) (*Tidegate, error) {
-	dir, err := binaries()
+	programs, err := binaries()
 	if err != nil {
 		return nil, err
 	}
-	t := &Tidegate{run: stack.run, stack: stack, dir: filepath.Join(stack.Dir, "tidegate"), binaries: dir}
+	t := &Tidegate{run: stack.run, stack: stack, dir: filepath.Join(stack.Dir, "tidegate"), binaries: programs.Path}
 	if err := os.MkdirAll(filepath.Join(t.dir, "config"), 0o755); err != nil {
 		return nil, err
 	}
@@ -132,10 +111,7 @@ func (t *Tidegate) StartPlugin(ctx context.Context, mode PluginMode) error {
 		return err
 	}
 	socket := filepath.Join(t.stack.ArgoCD.Plugins, "tidegate.sock")
-	return t.run.until(ctx, "the plugin's socket is there", func(ctx context.Context) error {
-		_, err := os.Stat(socket)
-		return err
-	})
+	return t.run.until(ctx, "the plugin answers", func(ctx context.Context) error { return pluginAnswers(ctx, socket) })
 }
 
 // pluginManifest is the shipped plugin.yaml, or one of the same name that runs kustomize.

@@ -17,6 +17,17 @@ type never struct{ error }
 // Never makes Until give up at once.
 func Never(err error) error { return never{err} }
 
+// reserve is how much of its time a test keeps to say what was missing, to stop its servers and to show their logs: go test
+// just ends it.
+const reserve = 30 * time.Second
+
+var errTimeout = errors.New("go test's -timeout is near")
+
+// BeforeTimeout ends a context before go test ends a test.
+func BeforeTimeout(ctx context.Context, timeout time.Time) (context.Context, context.CancelFunc) {
+	return context.WithDeadlineCause(ctx, timeout.Add(-reserve), errTimeout)
+}
+
 // Until tries a condition until it holds: until it returns nil. The error of the last try tells what was missing.
 func Until(ctx context.Context, what string, condition func(context.Context) error) error {
 	start := time.Now()
@@ -38,7 +49,11 @@ func Until(ctx context.Context, what string, condition func(context.Context) err
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s: not within %s: %w", what, time.Since(start).Round(100*time.Millisecond), missing)
+			limit := time.Since(start).Round(100 * time.Millisecond).String()
+			if errors.Is(context.Cause(ctx), errTimeout) {
+				limit += ", and " + errTimeout.Error()
+			}
+			return fmt.Errorf("%s: not within %s: %w", what, limit, missing)
 		case <-ticker.C:
 		}
 	}

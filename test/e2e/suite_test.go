@@ -16,14 +16,16 @@ import (
 func start(t *testing.T, options controlplane.Options) *suite {
 	t.Helper()
 	options.Progress = os.Stderr
-	stack, err := controlplane.New(t.Context(), options)
+	s := &suite{T: t}
+	stack, err := controlplane.New(s.Context(), options)
 	if stack != nil {
 		t.Cleanup(func() { stop(t, stack) })
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &suite{T: t, Stack: stack}
+	s.Stack = stack
+	return s
 }
 
 func stop(t *testing.T, stack *controlplane.Stack) {
@@ -43,6 +45,28 @@ func stop(t *testing.T, stack *controlplane.Stack) {
 type suite struct {
 	*testing.T
 	*controlplane.Stack
+}
+
+// Context is that of the test. It ends early enough to say what was missing when go test's -timeout is near.
+func (s *suite) Context() context.Context {
+	timeout, limited := s.Deadline()
+	if !limited {
+		return s.T.Context()
+	}
+	ctx, cancel := controlplane.BeforeTimeout(s.T.Context(), timeout)
+	s.Cleanup(cancel)
+	return ctx
+}
+
+// Run runs a part of the test. When it fails, logs are shown from its beginning on.
+func (s *suite) Run(name string, part func(*testing.T)) bool {
+	s.Helper()
+	end := s.Part()
+	passed := s.T.Run(name, part)
+	if passed {
+		end()
+	}
+	return passed
 }
 
 // patience is how long a condition may take to hold, on a busy machine.

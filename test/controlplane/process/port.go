@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 )
 
 // Ports below those that the kernel gives to outgoing connections, in blocks: a run takes a block, and no other run on this
@@ -28,18 +27,17 @@ type Ports struct {
 
 // NewPorts takes a block of ports.
 func NewPorts() (*Ports, error) {
+	var last error
 	for block := range blocks {
-		lock, err := os.OpenFile(filepath.Join(os.TempDir(), fmt.Sprintf("tidegate-ports-%d.lock", block)), os.O_CREATE|os.O_RDWR, 0o666)
+		lock, err := tryLock(filepath.Join(os.TempDir(), fmt.Sprintf("tidegate-ports-%d.lock", block)), os.O_CREATE)
 		if err != nil {
-			return nil, err
+			last = err // another run's, or another user's, whose file this one may not even open
+			continue
 		}
-		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
-			start := firstPort + block*blockSize
-			return &Ports{next: start, end: start + blockSize, lock: lock}, nil
-		}
-		_ = lock.Close() // another run's
+		start := firstPort + block*blockSize
+		return &Ports{next: start, end: start + blockSize, lock: lock}, nil
 	}
-	return nil, fmt.Errorf("all %d blocks of ports are taken: too many runs at once", blocks)
+	return nil, fmt.Errorf("all %d blocks of ports are taken: too many runs at once: %w", blocks, last)
 }
 
 // Take returns a port that is free.

@@ -2,6 +2,8 @@ package simulate
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -11,7 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// AddressAnnotation of an Ingress or a Service is Never where it is to get no address.
+// AddressAnnotation of an Ingress or a Service says how long it takes to get its address, as "30s", or Never where it is to
+// get none.
 const (
 	AddressAnnotation = prefix + "address"
 	Never             = "never"
@@ -32,6 +35,21 @@ func addAddresses(w *world) error {
 		Watches(&networkingv1.IngressClass{}, handler.EnqueueRequestsFromMapFunc(i.all)).Complete(i)
 }
 
+// addressDelay is how long an object that has no address yet is to wait for one.
+func (w *world) addressDelay(obj client.Object) (delay time.Duration, ever bool, err error) {
+	asked := obj.GetAnnotations()[AddressAnnotation]
+	switch asked {
+	case "":
+		return w.Delay, true, nil
+	case Never:
+		return 0, false, nil
+	}
+	if delay, err = time.ParseDuration(asked); err != nil {
+		err = fmt.Errorf("%T %s/%s: annotation %s is neither a time nor %q: %w", obj, obj.GetNamespace(), obj.GetName(), AddressAnnotation, Never, err)
+	}
+	return delay, true, err
+}
+
 // loadBalancers is the part of a cloud that gives addresses to Services.
 type loadBalancers struct{ *world }
 
@@ -40,11 +58,14 @@ func (l *loadBalancers) Reconcile(ctx context.Context, request reconcile.Request
 	if err := l.Get(ctx, request.NamespacedName, &service); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	wanted := service.Spec.Type == corev1.ServiceTypeLoadBalancer && service.Annotations[AddressAnnotation] != Never
-	if !wanted || len(service.Status.LoadBalancer.Ingress) > 0 {
+	if service.Spec.Type != corev1.ServiceTypeLoadBalancer || len(service.Status.LoadBalancer.Ingress) > 0 {
 		return reconcile.Result{}, nil
 	}
-	if left := l.delays.left(service.UID, "address", l.Delay); left > 0 {
+	delay, ever, err := l.addressDelay(&service)
+	if err != nil || !ever {
+		return reconcile.Result{}, err
+	}
+	if left := l.delays.left(service.UID, "address", delay); left > 0 {
 		return reconcile.Result{RequeueAfter: left}, nil
 	}
 	l.delays.forget(service.UID)
@@ -74,15 +95,19 @@ func (i *ingresses) Reconcile(ctx context.Context, request reconcile.Request) (r
 	if err := i.Get(ctx, request.NamespacedName, &ingress); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	if ingress.Annotations[AddressAnnotation] == Never || len(ingress.Status.LoadBalancer.Ingress) > 0 {
+	if len(ingress.Status.LoadBalancer.Ingress) > 0 {
 		return reconcile.Result{}, nil
+	}
+	delay, ever, err := i.addressDelay(&ingress)
+	if err != nil || !ever {
+		return reconcile.Result{}, err
 	}
 	if class := ingress.Spec.IngressClassName; class != nil {
 		if err := i.Get(ctx, client.ObjectKey{Name: *class}, &networkingv1.IngressClass{}); err != nil {
 			return reconcile.Result{}, client.IgnoreNotFound(err)
 		}
 	}
-	if left := i.delays.left(ingress.UID, "address", i.Delay); left > 0 {
+	if left := i.delays.left(ingress.UID, "address", delay); left > 0 {
 		return reconcile.Result{RequeueAfter: left}, nil
 	}
 	i.delays.forget(ingress.UID)

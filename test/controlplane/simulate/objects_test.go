@@ -9,6 +9,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -158,6 +159,36 @@ func (c *cluster) scale(deployment string, replicas int32) {
 	c.Helper()
 	target := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: deployment}}
 	must(c, c.Patch(c.Context(), target, client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))))
+}
+
+// setImage changes the image of a Deployment's only container.
+func (c *cluster) setImage(deployment, image string) {
+	c.Helper()
+	target := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: deployment}}
+	patch := fmt.Appendf(nil, `[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":%q}]`, image)
+	must(c, c.Patch(c.Context(), target, client.RawPatch("application/json-patch+json", patch)))
+}
+
+// untilUnready waits until a Service knows pods, with their addresses, and that none of them is ready.
+func (c *cluster) untilUnready(service string) {
+	c.Helper()
+	c.until("Service "+service+" has pods that are not ready", func(ctx context.Context) error {
+		var slices discoveryv1.EndpointSliceList
+		err := c.List(ctx, &slices, client.InNamespace("default"), client.MatchingLabels{discoveryv1.LabelServiceName: service})
+		known := false
+		for _, slice := range slices.Items {
+			for _, endpoint := range slice.Endpoints {
+				known = true
+				if ready := endpoint.Conditions.Ready; ready == nil || *ready {
+					err = fmt.Errorf("%v is ready", endpoint.Addresses)
+				}
+			}
+		}
+		if err == nil && !known {
+			err = fmt.Errorf("it knows no pod: %v", slices.Items)
+		}
+		return err
+	})
 }
 
 func configMap(name string) client.Object {

@@ -99,6 +99,16 @@ func (s *Simulation) Wait() error {
 	return s.err
 }
 
+// Failed is what broke the simulation; nil while it runs, after Stop and after the end of Start's context.
+func (s *Simulation) Failed() error {
+	select {
+	case <-s.done:
+		return s.err
+	default:
+		return nil
+	}
+}
+
 // world is what the parts of a simulation share.
 type world struct {
 	Options

@@ -5,6 +5,7 @@ package simulate_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -43,7 +44,7 @@ func TestSimulation(t *testing.T) {
 		{"a webhook answers when its pods are ready, and only then", webhook},
 		{"a certificate's bundle comes with the certificate", injection},
 		{"an aggregated API is available when its pods are ready", aggregated},
-		{"addresses come, or never do", addresses},
+		{"addresses come, later, or never do", addresses},
 		{"an autoscaler keeps replicas within its bounds", autoscaler},
 		{"a Secret goes with the ExternalSecret that it was made for", secretGoes},
 		{"everything goes on after a restart of the API server", restart},
@@ -452,10 +453,13 @@ func webhook(c *cluster) {
 	c.untilRefused("guard", `service "guard" not found`)
 	c.apply(fmt.Sprintf(served, "guard"))
 	c.untilRefused("guard", "no endpoints available for service default/guard")
-	c.apply(fmt.Sprintf(operator, "guard", "", ""))
+	c.apply(strings.Replace(fmt.Sprintf(operator, "guard", "", ""), "app:1", "app:crash", 1))
+	c.untilUnready("guard")
+	c.untilRefused("guard", "no endpoints available for service default/guard")
+	c.setImage("guard", "app:1")
 	c.untilAdmitted("guard")
 
-	c.annotate("guard", simulate.PatchAnnotation, `[{"op": "add", "path": "/metadata/labels/seen", "value": "yes"}]`)
+	c.annotate(&corev1.Service{}, "guard", simulate.PatchAnnotation, `[{"op": "add", "path": "/metadata/labels/seen", "value": "yes"}]`)
 	c.until("the webhook's patch is in the object", func(ctx context.Context) error {
 		seen, err := c.admitted(ctx, "guard")
 		if err == nil && seen.Labels["seen"] != "yes" {
@@ -463,19 +467,22 @@ func webhook(c *cluster) {
 		}
 		return err
 	})
-	c.annotate("guard", simulate.DenyAnnotation, "not on a Friday")
+	c.annotate(&corev1.Service{}, "guard", simulate.DenyAnnotation, "not on a Friday")
 	c.untilRefused("guard", "not on a Friday")
 	c.scale("guard", 0)
 	c.untilRefused("guard", "no endpoints available for service default/guard")
 }
 
-func (c *cluster) annotate(service, annotation, value string) {
+// annotate annotates an object of a kind, by its name.
+func (c *cluster) annotate(obj client.Object, name, annotation, value string) {
 	c.Helper()
-	var found corev1.Service
-	must(c, c.Get(c.Context(), client.ObjectKey{Namespace: "default", Name: service}, &found))
-	before := found.DeepCopy()
-	metav1.SetMetaDataAnnotation(&found.ObjectMeta, annotation, value)
-	must(c, c.Patch(c.Context(), &found, client.MergeFrom(before)))
+	must(c, c.Get(c.Context(), client.ObjectKey{Namespace: "default", Name: name}, obj))
+	before := obj.DeepCopyObject().(client.Object)
+	annotations := map[string]string{}
+	maps.Copy(annotations, obj.GetAnnotations())
+	annotations[annotation] = value
+	obj.SetAnnotations(annotations)
+	must(c, c.Patch(c.Context(), obj, client.MergeFrom(before)))
 }
 
 func injection(c *cluster) {
@@ -511,8 +518,12 @@ spec: {group: metrics.example.com, version: v1, groupPriorityMinimum: 100, versi
 }
 
 func addresses(c *cluster) {
-	for _, name := range []string{"reachable", "unreachable"} {
-		annotation := map[string]string{"unreachable": "simulate.tidegate.dev/address: never"}[name]
+	annotations := map[string]string{"unreachable": "never", "late": "1h"}
+	for _, name := range []string{"late", "unreachable", "reachable"} {
+		annotation := ""
+		if asked, ok := annotations[name]; ok {
+			annotation = simulate.AddressAnnotation + ": " + asked
+		}
 		c.apply(fmt.Sprintf(`
 apiVersion: v1
 kind: Service
@@ -532,7 +543,16 @@ kind: IngressClass
 metadata: {name: public}
 spec: {controller: example.com/public}`)
 	c.until("the Ingress has an address", func(ctx context.Context) error { return c.ingress(ctx, "reachable", 1) })
-	must(c, cause(c.ingress(c.Context(), "unreachable", 0), c.service(c.Context(), "unreachable", 0)))
+	for name := range annotations {
+		must(c, cause(c.ingress(c.Context(), name, 0), c.service(c.Context(), name, 0)))
+	}
+	// An hour that has become a moment is over.
+	for _, obj := range []client.Object{&corev1.Service{}, &networkingv1.Ingress{}} {
+		c.annotate(obj, "late", simulate.AddressAnnotation, "1ms")
+	}
+	c.until("they have addresses later", func(ctx context.Context) error {
+		return cause(c.ingress(ctx, "late", 1), c.service(ctx, "late", 1))
+	})
 }
 
 func (c *cluster) service(ctx context.Context, name string, addresses int) error {

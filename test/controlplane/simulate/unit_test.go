@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"path/filepath"
 	"slices"
@@ -158,5 +159,36 @@ func TestASocketIsTakenFromTheDeadAndNotFromTheLiving(t *testing.T) {
 	}
 	if err := living.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestASimulationSaysWhatBrokeItAndOnlyThen(t *testing.T) {
+	s := &Simulation{done: make(chan struct{})}
+	if err := s.Failed(); err != nil {
+		t.Errorf("it runs, and says %v", err)
+	}
+	s.err = errors.New("the socket is gone")
+	close(s.done)
+	if err := s.Failed(); !errors.Is(err, s.err) {
+		t.Errorf("it says %v", err)
+	}
+}
+
+func TestAnAddressComesWhenAScenarioAsks(t *testing.T) {
+	w := &world{Options: Options{}.withDefaults()}
+	for asked, want := range map[string]struct {
+		delay time.Duration
+		ever  bool
+	}{"": {defaultDelay, true}, "1h": {time.Hour, true}, Never: {0, false}} {
+		service := &corev1.Service{}
+		service.Annotations = map[string]string{AddressAnnotation: asked}
+		if delay, ever, err := w.addressDelay(service); err != nil || delay != want.delay || ever != want.ever {
+			t.Errorf("%q: after %s, ever: %t, %v", asked, delay, ever, err)
+		}
+	}
+	service := &corev1.Service{}
+	service.Name, service.Annotations = "web", map[string]string{AddressAnnotation: "soon"}
+	if _, _, err := w.addressDelay(service); err == nil || !strings.Contains(err.Error(), "/web: annotation "+AddressAnnotation) {
+		t.Errorf("it says %v", err)
 	}
 }

@@ -1,0 +1,228 @@
+//go:build e2e && linux
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tidegate/tidegate/test/controlplane"
+)
+
+// started is set where this test binary is the playground.
+const started = "TIDEGATE_PLAYGROUND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(started) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// TestTheFirstHalfHour runs what the playground tells people to try, as it stands there, and then presses Ctrl-C.
+func TestTheFirstHalfHour(t *testing.T) {
+	p := open(t)
+	for _, line := range p.commands() {
+		p.try(line)
+	}
+	for _, promise := range promises {
+		if !p.tried[promise.command] {
+			t.Errorf("nobody is told to try %q", promise.command)
+		}
+	}
+	p.interrupt()
+}
+
+// promise is what somebody sees, sooner or later, who runs a command.
+type promise struct {
+	// command is words of it.
+	command string
+	// shows are regular expressions for what it prints.
+	shows []string
+	// look is another command that shows what came of it, and then is what it prints then.
+	look, then string
+}
+
+var promises = []promise{
+	{command: "get applications", shows: []string{`payments-api-staging +Synced +Healthy`, `payments-api-production +OutOfSync`}},
+	{command: "get deployments,hpa,pods", shows: []string{`deployment.apps/payments-api +2/2`, `autoscaling/payments-api`, `pod/payments-api-.* Running`}},
+	{
+		command: "git push",
+		look:    `kubectl get pods --namespace payments-staging --selector app=payments-api --output jsonpath='{.items[*].spec.containers[*].image}'`,
+		then:    `^(\S*:sha-0000001 ?)+$`,
+	},
+	{command: "get pods", shows: []string{`payments-api-.* 1/1 +Running`}},
+	{command: "patch application", shows: []string{`patched`}},
+	{command: "get deployments,pdb", shows: []string{`deployment.apps/payments-api +5/5`, `poddisruptionbudget.policy/payments-api`}},
+	{command: "tidegate plan", shows: []string{`^Wave 0 `, `Deployment.apps +payments-api`}},
+	{command: "get application payments-api-staging", shows: []string{`payments-api`}},
+	{command: "tidegate why", shows: []string{`services/payments-api/overlays/production is in the repository`}},
+	{command: "production tier-", shows: []string{`unlabeled`}},
+	{command: "get events", shows: []string{`RemovalHeld`}, look: `kubectl get applications`, then: `payments-api-production`},
+	{command: "production tier=", shows: []string{`labeled`}},
+	{
+		command: "scale deployment", shows: []string{`scaled`},
+		look: `kubectl get deployment payments-api --namespace payments-staging --output jsonpath='{.status.readyReplicas}'`, then: `^3$`,
+	},
+	{
+		command: "label service", shows: []string{`labeled`},
+		look: `kubectl get service payments-api --namespace payments-staging --output jsonpath='{.metadata.labels.app}'`, then: `^payments-api$`,
+	},
+}
+
+// playground is one that runs.
+type playground struct {
+	*testing.T
+	*exec.Cmd
+	instructions string
+	// setting is what the person's shell has been told before.
+	setting string
+	tried   map[string]bool
+	printed bytes.Buffer
+}
+
+// open starts a playground, and waits until it has said what to try.
+func open(t *testing.T) *playground {
+	t.Helper()
+	p := &playground{T: t, Cmd: exec.Command(os.Args[0]), tried: map[string]bool{}}
+	p.Env = append(os.Environ(), started+"=1")
+	p.Stderr = &p.printed
+	output, err := p.StdoutPipe()
+	p.must(err)
+	p.must(p.Start())
+	t.Cleanup(p.end)
+	lines := bufio.NewReader(output)
+	for !strings.Contains(p.instructions, "Ctrl-C ends everything.") {
+		line, err := lines.ReadString('\n')
+		p.instructions += line
+		if err != nil {
+			t.Fatal(errors.Join(err, p.Wait()), &p.printed)
+		}
+	}
+	return p
+}
+
+// end kills a playground that a test has left, and shows what it said.
+func (p *playground) end() {
+	if p.ProcessState != nil {
+		return
+	}
+	err := errors.Join(p.Process.Kill(), p.Wait())
+	p.Logf("%s%s%v; the logs stay until the next run", &p.printed, p.instructions, err)
+}
+
+func (p *playground) must(err error) {
+	p.Helper()
+	if err != nil {
+		p.Fatal(err)
+	}
+}
+
+// commands are the lines that can be pasted into a shell.
+func (p *playground) commands() []string {
+	var out []string
+	for _, line := range strings.Split(p.instructions, "\n") {
+		if command, indented := strings.CutPrefix(line, "  "); indented {
+			out = append(out, command)
+		}
+	}
+	return out
+}
+
+// try runs a command as a person does who has patience: again, until it shows what was promised.
+func (p *playground) try(command string) {
+	p.Helper()
+	if strings.HasPrefix(command, "export ") || strings.HasPrefix(command, "cd ") {
+		p.setting += command + "\n"
+		return
+	}
+	command = strings.TrimSuffix(command, " --watch")
+	for _, promise := range promises {
+		if strings.Contains(command, promise.command) {
+			p.tried[promise.command] = true
+			p.until(command, promise.shows...)
+			if promise.look != "" {
+				p.until(promise.look, promise.then)
+			}
+			return
+		}
+	}
+	p.until(command)
+}
+
+// until runs a command until it shows something.
+func (p *playground) until(command string, wants ...string) {
+	p.Helper()
+	ctx, cancel := context.WithTimeout(p.Context(), 2*time.Minute)
+	defer cancel()
+	p.must(controlplane.Until(ctx, command, func(ctx context.Context) error {
+		shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", p.setting+command)
+		output, err := shell.CombinedOutput()
+		for _, want := range wants {
+			if err == nil && !regexp.MustCompile("(?m)"+want).Match(output) {
+				err = fmt.Errorf("%q is not there", want)
+			}
+		}
+		if err != nil {
+			err = fmt.Errorf("%w\n%s", err, output)
+		}
+		return err
+	}))
+}
+
+// interrupt presses Ctrl-C, and looks for what is left.
+func (p *playground) interrupt() {
+	p.Helper()
+	children := p.children()
+	if len(children) < 10 {
+		p.Errorf("the playground has only %d processes: %v", len(children), children)
+	}
+	logs := regexp.MustCompile(`logs are in (\S+)\.\n`).FindStringSubmatch(p.instructions)
+	if logs == nil {
+		p.Fatal("nobody is told where the logs are: ", p.instructions)
+	}
+	folder := filepath.Dir(logs[1])
+	p.must(p.Process.Signal(os.Interrupt))
+	if err := p.Wait(); err != nil {
+		p.Error(err, &p.printed)
+	}
+	for pid, name := range children {
+		if _, err := os.Stat(filepath.Join("/proc", pid)); !errors.Is(err, fs.ErrNotExist) {
+			p.Errorf("process %s, %s, is left: %v", pid, name, err)
+		}
+	}
+	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
+		p.Errorf("%s is left: %v", folder, err)
+	}
+}
+
+// children are the commands of the playground's servers by their IDs.
+func (p *playground) children() map[string]string {
+	p.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/stat")
+	p.must(err)
+	out := map[string]string{}
+	for _, path := range all {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has just ended
+		}
+		name, rest, _ := strings.Cut(string(content), ") ")
+		if fields := strings.Fields(rest); len(fields) > 1 && fields[1] == fmt.Sprint(p.Process.Pid) {
+			out[filepath.Base(filepath.Dir(path))] = name
+		}
+	}
+	return out
+}
