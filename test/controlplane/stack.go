@@ -204,13 +204,16 @@ func (s *Stack) generatorArgs() ([]string, error) {
 		return nil, err
 	}
 	return append([]string{
-		"--kubeconfig=" + kubeconfig, "--repo-url=" + s.Repository.URL, "--revision=main", "--mirror-dir=" + filepath.Join(s.Dir, "mirror"),
+		"--kubeconfig=" + kubeconfig, "--repo-url=" + s.Repository.URL, "--revision=main", "--mirror-dir=" + s.mirror(),
 		// In production a webhook tells it.
 		"--fetch-interval=2s",
 		// One clock, and Applications that live for a minute.
 		"--removal-confirmation=0s",
 	}, s.options.GeneratorArgs...), nil
 }
+
+// mirror is the folder of the generator's mirror.
+func (s *Stack) mirror() string { return filepath.Join(s.Dir, "mirror") }
 
 // Object is a manifest to be applied.
 type Object = unstructured.Unstructured
