@@ -24,6 +24,9 @@ type Options struct {
 	WaveDelay time.Duration
 	// ArgoCDEnv is given to Argo CD's servers.
 	ArgoCDEnv []string
+	// HideSecrets has Argo CD do without the right to read the Secrets of production, or to write them. By default it may, as
+	// Argo CD wants to.
+	HideSecrets bool
 	// GeneratorArgs are added to the generator's command line.
 	GeneratorArgs []string
 }
@@ -119,7 +122,7 @@ func (s *Stack) startClusters(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return grantDeployer(ctx, s.Production)
+	return grantDeployer(ctx, s.Production, s.options.HideSecrets)
 }
 
 // createRepository pushes the example, with the addresses of this machine, and without what the clusters would have to
@@ -158,7 +161,11 @@ func (s *Stack) installArgoCD(ctx context.Context) error {
 	if err := installArgoCD(ctx, s.Staging); err != nil {
 		return err
 	}
-	return configureArgoCD(ctx, s.Staging)
+	settings := ""
+	if s.options.HideSecrets {
+		settings = hideSecrets(s.Production)
+	}
+	return configureArgoCD(ctx, s.Staging, settings)
 }
 
 func (s *Stack) startArgoCD(ctx context.Context) (err error) {
