@@ -48,9 +48,12 @@ type Stack struct {
 	Tidegate            *Tidegate
 	// Repository is the config repository, with the example in it.
 	Repository *Repository
+	// Slack has what Argo CD's notifications controller has sent.
+	Slack *Slack
 
-	run     *run
-	options Options
+	run      *run
+	options  Options
+	slackURL string
 }
 
 // New starts a control plane. Stop it, whatever it returns: unless it is nil.
@@ -165,7 +168,10 @@ func (s *Stack) installArgoCD(ctx context.Context) error {
 	if s.options.HideSecrets {
 		settings = hideSecrets(s.Production)
 	}
-	return configureArgoCD(ctx, s.Staging, settings)
+	if err := configureArgoCD(ctx, s.Staging, settings); err != nil {
+		return err
+	}
+	return s.configureNotifications(ctx)
 }
 
 func (s *Stack) startArgoCD(ctx context.Context) (err error) {

@@ -292,11 +292,12 @@ func (w *watched) unchanged(s *suite) {
 	}
 }
 
-// identity is an Application with its UID, and without its status.
+// identity is an Application with its UID, and without its status and what Argo CD notes.
 func identity(app v1alpha1.Application) v1alpha1.Application {
 	out := v1alpha1.Application{ObjectMeta: *app.ObjectMeta.DeepCopy(), Spec: app.Spec}
 	out.ResourceVersion, out.Generation, out.ManagedFields = "", 0, nil
 	delete(out.Annotations, v1alpha1.AnnotationKeyRefresh)
+	delete(out.Annotations, notified)
 	return out
 }
 

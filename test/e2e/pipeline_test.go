@@ -108,11 +108,15 @@ func (s *suite) applicationsAppear() {
 	}
 }
 
+// notified is where Argo CD notes what it has told people of.
+const notified = "notified.notifications.argoproj.io"
+
 // essential is an Application without what is not the platform's wish: its status, and what Argo CD and Tidegate note.
 func essential(app v1alpha1.Application) v1alpha1.Application {
 	annotations := maps.Clone(app.Annotations)
 	delete(annotations, v1alpha1.AnnotationKeyRefresh)
 	delete(annotations, params.Annotation)
+	delete(annotations, notified)
 	out := v1alpha1.Application{Spec: app.Spec}
 	out.Name, out.Namespace, out.Annotations, out.Finalizers = app.Name, app.Namespace, annotations, app.Finalizers
 	for _, owner := range app.OwnerReferences {
@@ -185,6 +189,35 @@ func (s *suite) productionWaits() {
 	if budget.Spec.MaxUnavailable.IntValue() != 1 {
 		s.Errorf("the PodDisruptionBudget allows %s", budget.Spec.MaxUnavailable)
 	}
+	revision := s.git("rev-parse", "HEAD")
+	s.told("devops-deploys", "payments-api-staging is synced to "+revision[:7]+".")
+	s.told("devops-deploys", "payments-api-production is synced to "+revision[:7]+".")
+	s.told("devops-oncall", "payments-api-production: Succeeded, started by a human, "+s.web()+"/commit/"+revision)
+}
+
+// web is where people see the repository, as a forge's page of it would be.
+func (s *suite) web() string {
+	return "https://" + strings.TrimSuffix(strings.TrimPrefix(s.Repository.URL, "file://"), ".git")
+}
+
+// told waits until a channel has got a message, and fails the test if it has got it more than once.
+func (s *suite) told(channel, message string) {
+	s.Helper()
+	s.until(fmt.Sprintf("%s gets %q", channel, message), func(context.Context) error {
+		got := 0
+		for _, m := range s.Slack.Messages() {
+			if m.Channel == channel && strings.TrimSpace(m.Text) == message {
+				got++
+			}
+		}
+		switch {
+		case got > 1:
+			return controlplane.Never(fmt.Errorf("it got it %d times: %q", got, s.Slack.Messages()))
+		case got == 0:
+			return fmt.Errorf("it has got %q", s.Slack.Messages())
+		}
+		return nil
+	})
 }
 
 // runs fails the test unless payments-api runs a version in so many ready pods, and in no others.
