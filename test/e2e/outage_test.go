@@ -80,6 +80,8 @@ func (s *suite) everythingWorks() {
 func (s *suite) generatorKilled() {
 	s.Tidegate.Generator.Kill()
 	s.generateInVain("connection refused")
+	// And whenever it is asked again.
+	s.generateInVain("connection refused")
 	s.must(s.Tidegate.StartGenerator(s.Context()))
 	s.everythingWorks()
 }
