@@ -30,9 +30,9 @@ test-argocd3: ## the plugin's server asked by the client of Argo CD 3, which has
 E2EFLAGS ?=
 .PHONY: e2e
 e2e: servers ## the suites on two real clusters with a real Argo CD, all on this machine, without containers
-	@rm -rf bin/e2e
+	@rm -rf bin/found
 	go test -race -tags e2e -count 1 -timeout 30m -parallel 2 $(E2EFLAGS) ./test/e2e/... ./test/controlplane/simulate/ ./test/playground/
-	@cat bin/e2e/*.txt 2>/dev/null || true # what suites found: go test itself shows nothing of what passes
+	@cat bin/found/*.txt 2>/dev/null || true # what suites found: go test itself shows nothing of what passes
 
 .PHONY: e2e-repeat
 e2e-repeat: servers ## the suites COUNT times in a row, up to the first failure: COUNT=10

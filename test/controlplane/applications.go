@@ -99,8 +99,21 @@ func (s *Stack) Generate(ctx context.Context, name string) error {
 	return nil
 }
 
-// GenerateInVain is as Generate, but waits until Argo CD reports an error that contains a text.
+// GenerateInVain is as Generate, but waits until Argo CD reports an error that contains a text. One that is there already is
+// forgotten first: when it is there again it is dated as before.
 func (s *Stack) GenerateInVain(ctx context.Context, name, want string) error {
+	set, _, err := s.applicationSet(ctx, name)
+	if err != nil {
+		return err
+	}
+	if strings.Contains(setErrors(set), want) {
+		if err := s.forget(ctx, name); err != nil {
+			return err
+		}
+	}
+	if err := s.ask(ctx, name); err != nil {
+		return err
+	}
 	return s.run.until(ctx, "Argo CD has failed to generate ApplicationSet "+name, func(ctx context.Context) error {
 		set, asked, err := s.applicationSet(ctx, name)
 		switch {
@@ -111,6 +124,13 @@ func (s *Stack) GenerateInVain(ctx context.Context, name, want string) error {
 		}
 		return errors.Join(err, fmt.Errorf("its error does not contain %q: %q", want, setErrors(set)))
 	})
+}
+
+// forget takes away what Argo CD has reported of an ApplicationSet. It reports anew when it generates.
+func (s *Stack) forget(ctx context.Context, name string) error {
+	set := &v1alpha1.ApplicationSet{}
+	set.Namespace, set.Name = Namespace, name
+	return s.Staging.Status().Patch(ctx, set, client.RawPatch(types.MergePatchType, []byte(`{"status":{"conditions":[]}}`)))
 }
 
 // ask has Argo CD generate an ApplicationSet at once. What is asked for must be another value each time, and is gone when

@@ -18,7 +18,6 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -146,8 +145,8 @@ func (c *Cluster) ApplyFile(ctx context.Context, path string, oldNew ...string) 
 	return c.Apply(ctx, objects...)
 }
 
-// configureArgoCD gives Argo CD its key and the health check that Tidegate's installation adds.
-func configureArgoCD(ctx context.Context, cluster *Cluster) error {
+// configureArgoCD gives Argo CD its key and the health check that Tidegate's installation adds, and further settings.
+func configureArgoCD(ctx context.Context, cluster *Cluster, settings string) error {
 	secret := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "argocd-secret"},
 		"stringData": map[string]any{"server.secretkey": "a key of nobody's"},
@@ -155,7 +154,7 @@ func configureArgoCD(ctx context.Context, cluster *Cluster) error {
 	if err := cluster.Apply(ctx, secret); err != nil {
 		return err
 	}
-	return cluster.ApplyFile(ctx, "manifests/argocd-cm.yaml")
+	return cluster.ApplyFile(ctx, "manifests/argocd-cm.yaml", "\ndata:\n", "\ndata:\n"+settings)
 }
 
 // startRedis starts Redis in this process. Its keys expire by the clock, which miniredis leaves to its user.
@@ -330,23 +329,4 @@ func (c *Cluster) ClusterSecret(name string, labels map[string]string, inCluster
 	}
 	secret.SetLabels(all)
 	return secret, nil
-}
-
-// grantDeployer lets Argo CD read a cluster, and change what services are made of: no roles, no nodes, no webhooks.
-func grantDeployer(ctx context.Context, cluster *Cluster) error {
-	write := []string{"create", "update", "patch", "delete"}
-	role := &rbacv1.ClusterRole{
-		ObjectMeta: metav1.ObjectMeta{Name: "tidegate-deployer"},
-		Rules: []rbacv1.PolicyRule{
-			{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"get", "list", "watch"}},
-			{APIGroups: []string{""}, Resources: []string{"namespaces", "configmaps", "secrets", "services", "serviceaccounts", "persistentvolumeclaims", "events"}, Verbs: write},
-			{APIGroups: []string{"apps", "batch", "autoscaling", "policy", "networking.k8s.io", "external-secrets.io"}, Resources: []string{"*"}, Verbs: write},
-		},
-	}
-	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: role.Name},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: Deployer}},
-	}
-	return errors.Join(cluster.Create(ctx, role), cluster.Create(ctx, binding))
 }

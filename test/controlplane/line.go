@@ -11,6 +11,7 @@ import (
 
 // Line stands between Argo CD and the generator. It passes on the first half of an answer, and the second when it may.
 type Line struct {
+	stack     *Stack
 	generator string
 
 	mu sync.Mutex
@@ -25,7 +26,7 @@ const RequestTimeout = "3"
 
 // OpenLine puts a Line between Argo CD and the generator, through which everything passes at first.
 func (s *Stack) OpenLine(ctx context.Context) (*Line, error) {
-	line := &Line{generator: s.Tidegate.GeneratorURL, halves: make(chan struct{}, 1)}
+	line := &Line{stack: s, generator: s.Tidegate.GeneratorURL, halves: make(chan struct{}, 1)}
 	server := httptest.NewServer(line)
 	s.run.atEnd(func() error {
 		line.Release()
@@ -34,6 +35,13 @@ func (s *Stack) OpenLine(ctx context.Context) (*Line, error) {
 	})
 	return line, s.Staging.ApplyFile(ctx, "manifests/generator-config.yaml",
 		"http://tidegate-generator.argocd.svc", server.URL, `requestTimeout: "60"`, fmt.Sprintf("requestTimeout: %q", RequestTimeout))
+}
+
+// Close has Argo CD ask the generator itself again, and wait as long as the manifests say. What it still asks through the
+// line passes.
+func (l *Line) Close(ctx context.Context) error {
+	l.Release()
+	return l.stack.Staging.ApplyFile(ctx, "manifests/generator-config.yaml", "http://tidegate-generator.argocd.svc", l.generator)
 }
 
 // Hold keeps second halves back.

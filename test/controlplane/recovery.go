@@ -19,8 +19,12 @@ import (
 )
 
 // LoseArgoCD takes everything of Argo CD away: its servers with what they keep, its kinds with all their objects, its
-// namespace with all that was in it, its roles. What it has delivered stays.
+// namespace with all that was in it, Tidegate's servers too, its roles. What it has delivered stays.
 func (s *Stack) LoseArgoCD(ctx context.Context) error {
+	if err := s.Tidegate.LoseGenerator(ctx); err != nil {
+		return err
+	}
+	s.Tidegate.Plugin.Stop(ctx, stopGrace)
 	for _, server := range []*process.Process{s.ArgoCD.Notifications, s.ArgoCD.ApplicationSets, s.ArgoCD.Controller, s.ArgoCD.RepoServer} {
 		server.Stop(ctx, stopGrace)
 		if err := os.RemoveAll(server.Dir); err != nil {
@@ -79,8 +83,7 @@ func (s *Stack) dropFinalizers(ctx context.Context) error {
 	return nil
 }
 
-// ReinstallArgoCD installs Argo CD anew, as New did: with its clusters, and with the way to Tidegate, but without any
-// Application.
+// ReinstallArgoCD installs Argo CD anew, as New did: with its clusters and with Tidegate, but without any Application.
 func (s *Stack) ReinstallArgoCD(ctx context.Context) error {
 	if err := s.installArgoCD(ctx); err != nil {
 		return err
@@ -88,7 +91,13 @@ func (s *Stack) ReinstallArgoCD(ctx context.Context) error {
 	if err := s.startArgoCD(ctx); err != nil {
 		return err
 	}
-	return s.Tidegate.install(ctx, s.Staging)
+	if err := s.Tidegate.install(ctx, s.Staging); err != nil {
+		return err
+	}
+	if err := s.Tidegate.StartPlugin(ctx, s.options.Plugin); err != nil {
+		return err
+	}
+	return s.Tidegate.StartGenerator(ctx)
 }
 
 // ApplyRoot applies the one Application from which all others follow.

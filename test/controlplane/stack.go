@@ -24,6 +24,9 @@ type Options struct {
 	WaveDelay time.Duration
 	// ArgoCDEnv is given to Argo CD's servers.
 	ArgoCDEnv []string
+	// HideSecrets has Argo CD do without the right to read the Secrets of production, or to write them. By default it may, as
+	// Argo CD wants to.
+	HideSecrets bool
 	// GeneratorArgs are added to the generator's command line.
 	GeneratorArgs []string
 	// OperatorDelay is how long simulated operators, provisioners and load balancers take for one step; zero is as long as
@@ -48,9 +51,12 @@ type Stack struct {
 	Tidegate            *Tidegate
 	// Repository is the config repository, with the example in it.
 	Repository *Repository
+	// Slack has what Argo CD's notifications controller has sent.
+	Slack *Slack
 
-	run     *run
-	options Options
+	run      *run
+	options  Options
+	slackURL string
 }
 
 // New starts a control plane. Stop it, whatever it returns: unless it is nil.
@@ -125,7 +131,7 @@ func (s *Stack) startClusters(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return grantDeployer(ctx, s.Production)
+	return grantDeployer(ctx, s.Production, s.options.HideSecrets)
 }
 
 // createRepository pushes the example, with the addresses of this machine, and without what the clusters would have to
@@ -164,7 +170,14 @@ func (s *Stack) installArgoCD(ctx context.Context) error {
 	if err := installArgoCD(ctx, s.Staging); err != nil {
 		return err
 	}
-	return configureArgoCD(ctx, s.Staging)
+	settings := ""
+	if s.options.HideSecrets {
+		settings = hideSecrets(s.Production)
+	}
+	if err := configureArgoCD(ctx, s.Staging, settings); err != nil {
+		return err
+	}
+	return s.configureNotifications(ctx)
 }
 
 func (s *Stack) startArgoCD(ctx context.Context) (err error) {
@@ -210,13 +223,16 @@ func (s *Stack) generatorArgs() ([]string, error) {
 		return nil, err
 	}
 	return append([]string{
-		"--kubeconfig=" + kubeconfig, "--repo-url=" + s.Repository.URL, "--revision=main", "--mirror-dir=" + filepath.Join(s.Dir, "mirror"),
+		"--kubeconfig=" + kubeconfig, "--repo-url=" + s.Repository.URL, "--revision=main", "--mirror-dir=" + s.mirror(),
 		// In production a webhook tells it.
 		"--fetch-interval=2s",
 		// One clock, and Applications that live for a minute.
 		"--removal-confirmation=0s",
 	}, s.options.GeneratorArgs...), nil
 }
+
+// mirror is the folder of the generator's mirror.
+func (s *Stack) mirror() string { return filepath.Join(s.Dir, "mirror") }
 
 // Object is a manifest to be applied.
 type Object = unstructured.Unstructured

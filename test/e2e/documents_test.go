@@ -48,7 +48,7 @@ func (s *suite) table(path, name string, rows []string) {
 func (s *suite) show(name, text string) {
 	s.Helper()
 	s.Logf("%s\n%s", name, text)
-	dir := s.inRoot("bin/e2e")
+	dir := s.inRoot("bin/found")
 	s.must(errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, name+".txt"), []byte(name+"\n"+text), 0o644)))
 }
 

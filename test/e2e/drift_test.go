@@ -31,6 +31,8 @@ func (s *suite) scaledByHand() {
 		return s.Staging.Update(s.Context(), service)
 	})
 	s.keepsReplicas(4)
+	s.repairsTheDeployment()
+	s.keepsReplicas(4)
 	// A full sync applies the Deployment too.
 	s.must(s.Sync(s.Context(), "payments-api-staging"))
 	s.untilReported("Synced", "Healthy", "payments-api-staging")
@@ -52,6 +54,27 @@ func (s *suite) scaledByTheAutoscaler() {
 	}
 	s.repairsTheService(func(service *corev1.Service) error { return s.Staging.Delete(s.Context(), service) })
 	s.keepsReplicas(6)
+	s.repairsTheDeployment()
+	s.keepsReplicas(6)
+}
+
+// repairsTheDeployment changes what Git says of payments-api's Deployment in staging, whose replicas are left alone, and waits
+// until Argo CD has changed it back.
+func (s *suite) repairsTheDeployment() {
+	s.Helper()
+	deployment := s.paymentsAPI(s.Staging, "payments-staging")
+	want := deployment.DeepCopy()
+	container := &deployment.Spec.Template.Spec.Containers[0]
+	container.Image = "ghcr.io/somebody/payments-api:theirs"
+	container.EnvFrom[1].SecretRef.Name = "somebody-elses"
+	deployment.Labels["version"] = "theirs"
+	s.must(s.Staging.Patch(s.Context(), deployment, client.MergeFrom(want)))
+	s.until("Argo CD repairs the Deployment", func(context.Context) error {
+		got := s.paymentsAPI(s.Staging, "payments-staging")
+		return differ(
+			[]any{want.Labels, want.Spec.Template.Spec.Containers}, []any{got.Labels, got.Spec.Template.Spec.Containers})
+	})
+	s.untilReported("Synced", "Healthy", "payments-api-staging")
 }
 
 // untilReplicas waits until payments-api runs in so many pods in staging.

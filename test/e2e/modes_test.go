@@ -3,18 +3,24 @@
 package e2e
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tidegate/tidegate/test/controlplane"
 )
 
 // bothModes replaces the native server, which the parts before have used, by Argo CD's own.
 func (s *suite) bothModes() {
+	s.withParameters()
+	s.delivers("native")
 	native, refusal := s.rendered(), s.refusal()
 	s.must(s.Tidegate.RestartPlugin(s.Context(), controlplane.Exec))
 	if diff := cmp.Diff(native, s.rendered()); diff != "" {
@@ -30,9 +36,44 @@ func (s *suite) bothModes() {
 			s.Errorf("%s is %s by the other server", name, app.Status.Sync.Status)
 		}
 	}
+	s.must(s.Repository.Replace("{SERVER: native}", "{SERVER: exec}"))
+	s.push("Another parameter for ledger-worker")
+	s.delivers("exec")
 	s.promote("staging", "sha-0ddba11", "sha-cafe000")
 	s.untilReported("Synced", "Healthy", "payments-api-staging")
 	s.runs(s.Staging, "payments-staging", "sha-cafe000", 6)
+}
+
+// withParameters gives the Applications of ledger-worker parameters of the plugin: waves, and a substitution that its
+// ConfigMap needs.
+func (s *suite) withParameters() {
+	s.Helper()
+	platform, err := s.Repository.Read("tidegate.yaml")
+	s.must(err)
+	s.must(s.Repository.Write("tidegate.yaml", platform+
+		"\nservices:\n  ledger-worker:\n    plugin: {waves: minimal, substitutions: {SERVER: native}}\n"))
+	config, err := s.Repository.Read("services/ledger-worker/base/configmap.yaml")
+	s.must(err)
+	s.must(s.Repository.Write("services/ledger-worker/base/configmap.yaml", config+"  server: ${SERVER}\n"))
+	s.push("Parameters for ledger-worker")
+}
+
+// delivers waits until ledger-worker is delivered to staging with its parameters: a ConfigMap with the substitution, and
+// without the wave that is given where waves are not minimal.
+func (s *suite) delivers(server string) {
+	s.Helper()
+	s.must(s.Generate(s.Context(), "tidegate-services"))
+	s.until("ledger-worker is delivered with SERVER="+server, func(ctx context.Context) error {
+		config := &corev1.ConfigMap{}
+		if err := s.Staging.Get(ctx, client.ObjectKey{Namespace: "payments-staging", Name: "ledger-worker"}, config); err != nil {
+			return err
+		}
+		if wave, planned := config.Annotations["argocd.argoproj.io/sync-wave"]; planned || config.Data["server"] != server {
+			return fmt.Errorf("its ConfigMap has server %q, and wave %q", config.Data["server"], wave)
+		}
+		return nil
+	})
+	s.untilReported("Synced", "Healthy", "ledger-worker-staging")
 }
 
 // rendered are the manifests of every Application that the plugin renders.

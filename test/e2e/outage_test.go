@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,6 +30,7 @@ func TestOutage(t *testing.T) {
 		s.part("the generator hangs", (*suite).generatorHangs)
 		s.part("the generator answers slowly", (*suite).generatorSlow)
 		s.part("the generator is restarted", (*suite).generatorRestarted)
+		s.part("the generator is restarted, and has never read the repository", (*suite).generatorUnread)
 		s.part("the repository is gone", (*suite).repositoryGone)
 		s.part("repo-server is killed", (*suite).repoServerKilled)
 		s.part("the plugin is killed", (*suite).pluginKilled)
@@ -80,6 +80,8 @@ func (s *suite) everythingWorks() {
 func (s *suite) generatorKilled() {
 	s.Tidegate.Generator.Kill()
 	s.generateInVain("connection refused")
+	// And whenever it is asked again.
+	s.generateInVain("connection refused")
 	s.must(s.Tidegate.StartGenerator(s.Context()))
 	s.everythingWorks()
 }
@@ -95,11 +97,12 @@ func (s *suite) generateInVain(want string) {
 }
 
 func (s *suite) generatorHangs() {
-	_, err := s.OpenLine(s.Context())
+	line, err := s.OpenLine(s.Context())
 	s.must(err)
 	s.Tidegate.Generator.Freeze()
 	s.generateInVain("Client.Timeout exceeded while awaiting headers")
 	s.Tidegate.Generator.Thaw()
+	s.must(line.Close(s.Context()))
 	s.everythingWorks()
 }
 
@@ -116,7 +119,7 @@ func (s *suite) generatorSlow() {
 	}
 	line.Hold()
 	s.generateInVain("Client.Timeout or context cancellation while reading body")
-	line.Release()
+	s.must(line.Close(s.Context()))
 	s.everythingWorks()
 }
 
@@ -125,9 +128,30 @@ func (s *suite) generatorRestarted() {
 	s.everythingWorks()
 }
 
+// generatorUnread has Argo CD ask a generator that knows nothing of the repository, and cannot: each Application that is
+// there is in its answer as it is there, and an ApplicationSet of none gets none.
+func (s *suite) generatorUnread() {
+	s.must(s.Tidegate.LoseGenerator(s.Context()))
+	s.must(s.MoveRepository(true))
+	s.must(s.Tidegate.StartUnreadGenerator(s.Context()))
+	before := s.essentials()
+	for _, set := range applicationSets {
+		s.must(s.Generate(s.Context(), set))
+	}
+	s.must(differ(before, s.essentials()))
+	s.must(s.Staging.ApplyFile(s.Context(), "manifests/applicationset.yaml", "name: tidegate-services", "name: newcomer"))
+	s.must(s.GenerateInVain(s.Context(), "newcomer", "there is no live Application to hold, so there is no answer"))
+	s.must(s.Staging.Delete(s.Context(), s.object("argoproj.io/v1alpha1", "ApplicationSet", controlplane.Namespace, "newcomer")))
+
+	s.must(s.MoveRepository(false))
+	s.until("the generator has read the repository", func(ctx context.Context) error {
+		return s.Tidegate.Serves(ctx, s.git("rev-parse", "HEAD"))
+	})
+	s.everythingWorks()
+}
+
 func (s *suite) repositoryGone() {
-	aside := s.Repository.Bare + ".aside"
-	s.must(os.Rename(s.Repository.Bare, aside))
+	s.must(s.MoveRepository(true))
 	s.until("the generator says that it cannot read the repository", func(ctx context.Context) error {
 		return s.Tidegate.Doubts(ctx, "the repository cannot be read")
 	})
@@ -138,7 +162,7 @@ func (s *suite) repositoryGone() {
 	for _, name := range append(inStaging, inProduction...) {
 		s.comparedInVain(name, "failed to list refs")
 	}
-	s.must(os.Rename(aside, s.Repository.Bare))
+	s.must(s.MoveRepository(false))
 	s.everythingWorks()
 }
 
@@ -270,11 +294,12 @@ func (w *watched) unchanged(s *suite) {
 	}
 }
 
-// identity is an Application with its UID, and without its status.
+// identity is an Application with its UID, and without its status and what Argo CD notes.
 func identity(app v1alpha1.Application) v1alpha1.Application {
 	out := v1alpha1.Application{ObjectMeta: *app.ObjectMeta.DeepCopy(), Spec: app.Spec}
 	out.ResourceVersion, out.Generation, out.ManagedFields = "", 0, nil
 	delete(out.Annotations, v1alpha1.AnnotationKeyRefresh)
+	delete(out.Annotations, notified)
 	return out
 }
 

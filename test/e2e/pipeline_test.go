@@ -14,9 +14,12 @@ import (
 	"github.com/argoproj/gitops-engine/pkg/health"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -27,14 +30,39 @@ import (
 // TestPipeline follows the example from its repository to two clusters. Each part goes on where the one before it ended.
 func TestPipeline(t *testing.T) {
 	t.Parallel()
-	s := start(t, controlplane.Options{})
+	s := start(t, controlplane.Options{HideSecrets: true})
 	s.must(s.InstallExample(s.Context()))
+	s.part("Argo CD may do on production what services need, and nothing else", (*suite).limitedRights)
 	s.part("one template makes every Application as the platform wants it", (*suite).applicationsAppear)
 	s.part("staging syncs by itself, production waits for a human", (*suite).productionWaits)
 	s.part("a promotion is one line", (*suite).promotion)
 	s.part("replicas are the autoscaler's, everything else is Git's", (*suite).drift)
 	s.part("the plugin renders what Argo CD renders", (*suite).parity)
 	s.part("both servers of the plugin do the same", (*suite).bothModes)
+}
+
+// limitedRights tries, as Argo CD is on production, what its credentials must not allow. That they allow what it needs is seen
+// when it syncs.
+func (s *suite) limitedRights() {
+	deployer, err := client.New(s.Production.ConfigFor(controlplane.Deployer), client.Options{Scheme: controlplane.Scheme})
+	s.must(err)
+	all, hook := metav1.ObjectMeta{Name: "all"}, admissionv1.WebhookClientConfig{URL: new(string)}
+	for what, err := range map[string]error{
+		"create a ClusterRole": deployer.Create(s.Context(), &rbacv1.ClusterRole{ObjectMeta: all}),
+		"bind cluster-admin": deployer.Create(s.Context(), &rbacv1.ClusterRoleBinding{ObjectMeta: all,
+			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
+			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: controlplane.Deployer}}}),
+		"create a webhook": deployer.Create(s.Context(), &admissionv1.MutatingWebhookConfiguration{ObjectMeta: all,
+			Webhooks: []admissionv1.MutatingWebhook{{Name: "all.example.com", ClientConfig: hook}}}),
+		"delete a node":                     deployer.Delete(s.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-0"}}),
+		"list the Secrets of all":           deployer.List(s.Context(), &corev1.SecretList{}),
+		"read a Secret of another's":        deployer.Get(s.Context(), client.ObjectKey{Namespace: "kube-system", Name: "any"}, &corev1.Secret{}),
+		"write a Secret of its own service": deployer.Create(s.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "payments-production", Name: "any"}}),
+	} {
+		if !apierrors.IsForbidden(err) {
+			s.Errorf("Argo CD may %s on production: %v", what, err)
+		}
+	}
 }
 
 // part runs a part of a test. The next ones cannot do without it.
@@ -80,11 +108,15 @@ func (s *suite) applicationsAppear() {
 	}
 }
 
+// notified is where Argo CD notes what it has told people of.
+const notified = "notified.notifications.argoproj.io"
+
 // essential is an Application without what is not the platform's wish: its status, and what Argo CD and Tidegate note.
 func essential(app v1alpha1.Application) v1alpha1.Application {
 	annotations := maps.Clone(app.Annotations)
 	delete(annotations, v1alpha1.AnnotationKeyRefresh)
 	delete(annotations, params.Annotation)
+	delete(annotations, notified)
 	out := v1alpha1.Application{Spec: app.Spec}
 	out.Name, out.Namespace, out.Annotations, out.Finalizers = app.Name, app.Namespace, annotations, app.Finalizers
 	for _, owner := range app.OwnerReferences {
@@ -157,6 +189,35 @@ func (s *suite) productionWaits() {
 	if budget.Spec.MaxUnavailable.IntValue() != 1 {
 		s.Errorf("the PodDisruptionBudget allows %s", budget.Spec.MaxUnavailable)
 	}
+	revision := s.git("rev-parse", "HEAD")
+	s.told("devops-deploys", "payments-api-staging is synced to "+revision[:7]+".")
+	s.told("devops-deploys", "payments-api-production is synced to "+revision[:7]+".")
+	s.told("devops-oncall", "payments-api-production: Succeeded, started by a human, "+s.web()+"/commit/"+revision)
+}
+
+// web is where people see the repository, as a forge's page of it would be.
+func (s *suite) web() string {
+	return "https://" + strings.TrimSuffix(strings.TrimPrefix(s.Repository.URL, "file://"), ".git")
+}
+
+// told waits until a channel has got a message, and fails the test if it has got it more than once.
+func (s *suite) told(channel, message string) {
+	s.Helper()
+	s.until(fmt.Sprintf("%s gets %q", channel, message), func(context.Context) error {
+		got := 0
+		for _, m := range s.Slack.Messages() {
+			if m.Channel == channel && strings.TrimSpace(m.Text) == message {
+				got++
+			}
+		}
+		switch {
+		case got > 1:
+			return controlplane.Never(fmt.Errorf("it got it %d times: %q", got, s.Slack.Messages()))
+		case got == 0:
+			return fmt.Errorf("it has got %q", s.Slack.Messages())
+		}
+		return nil
+	})
 }
 
 // runs fails the test unless payments-api runs a version in so many ready pods, and in no others.

@@ -18,6 +18,7 @@ func (s *suite) promotion() {
 	s.must(err)
 	before := s.workloads(s.Production)
 	synced := s.application("payments-api-production").Status.OperationState.StartedAt
+	started := revisionOf(s.application("payments-api-production"))
 
 	revision := s.promote("staging", "sha-a1b2c3d", "sha-0ddba11")
 	s.untilReported("Synced", "Healthy", "payments-api-staging")
@@ -26,7 +27,7 @@ func (s *suite) promotion() {
 		s.Errorf("production is %+v, want it Synced at %s: its manifests are what they were", got.Status.Sync, revision)
 	}
 
-	s.promote("production", "v1.4.2", "v1.5.0")
+	released := s.promote("production", "v1.4.2", "v1.5.0")
 	s.untilReported("OutOfSync", "Healthy", "payments-api-production")
 	if got := s.compared("payments-api-production"); got.Operation != nil || got.Status.OperationState.StartedAt != synced {
 		s.Errorf("production was synced with nobody asking for it: %+v", got.Status.OperationState)
@@ -36,6 +37,7 @@ func (s *suite) promotion() {
 	s.must(s.Sync(s.Context(), "payments-api-production"))
 	s.untilReported("Synced", "Healthy", "payments-api-production")
 	s.runs(s.Production, "payments-production", "v1.5.0", 5)
+	s.told("devops-oncall", "payments-api-production: Succeeded, started by a human, "+s.web()+"/compare/"+started+"..."+released)
 }
 
 // promote changes the one line that CI changes, as a merged pull request does, and lets Argo CD know. It returns the commit.

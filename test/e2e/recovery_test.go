@@ -15,7 +15,8 @@ import (
 	"github.com/tidegate/tidegate/test/controlplane"
 )
 
-// recovery loses everything of Argo CD, installs it anew and applies the root, and nothing else.
+// recovery loses everything of Argo CD, the generator with its mirror and the plugin too, installs it anew and applies the
+// root, and nothing else.
 func (s *suite) recovery() {
 	before := s.essentials()
 	pods, audits := map[*controlplane.Cluster]map[string]string{}, map[*controlplane.Cluster]*controlplane.Audit{}
@@ -24,8 +25,12 @@ func (s *suite) recovery() {
 		s.must(err)
 		pods[cluster], audits[cluster] = s.workloads(cluster), audit
 	}
+	generator, plugin := s.Tidegate.Generator, s.Tidegate.Plugin
 	s.must(s.LoseArgoCD(s.Context()))
 	s.must(s.ReinstallArgoCD(s.Context()))
+	if s.Tidegate.Generator == generator || s.Tidegate.Plugin == plugin {
+		s.Fatal("generator and plugin have outlived Argo CD")
+	}
 	if left := s.essentials(); len(left) > 0 {
 		s.Fatalf("Applications have outlived Argo CD: %v", slices.Sorted(maps.Keys(left)))
 	}

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -36,7 +37,7 @@ func TestRolling(t *testing.T) {
 	history, err := s.Staging.Record(t.Context(), controlplane.Namespace, v1alpha1.SchemeGroupVersion.WithKind("Application"))
 	s.must(err)
 	for _, service := range []string{"web", "ledger"} {
-		s.must(s.Staging.ApplyFile(t.Context(), "manifests/applicationset-rolling.yaml", "payments-api", service))
+		s.must(s.Staging.Apply(t.Context(), s.rollout(service)...))
 	}
 
 	for _, service := range []string{"web", "ledger"} {
@@ -70,6 +71,21 @@ func (s *suite) registerFleet() {
 			}))
 		}
 	}
+}
+
+// rollout is the ApplicationSet that tidegate preview makes of this test's tidegate.yaml.
+func (s *suite) rollout(service string) []*controlplane.Object {
+	s.Helper()
+	var complaints strings.Builder
+	command := exec.CommandContext(s.Context(), s.Tidegate.Binary("tidegate"), "preview", "-o", "applicationset", "--service", service)
+	command.Dir, command.Stderr = s.Repository.Work, &complaints
+	output, err := command.Output()
+	if err != nil {
+		s.Fatalf("%s: %v\n%s", command, err, &complaints)
+	}
+	objects, err := controlplane.Objects(output)
+	s.must(err)
+	return objects
 }
 
 func applications(service string, clusters ...string) []string {
