@@ -115,6 +115,7 @@ func (o Options) orDefaults() Options {
 // GRPC returns a gRPC server that has the service. The limits are those of Argo CD's own server.
 func (s *Server) GRPC() *grpc.Server {
 	server := grpc.NewServer(
+		grpc.ForceServerCodecV2(protocol.Codec{}),
 		grpc.MaxRecvMsgSize(s.options.MaxMessage),
 		grpc.MaxSendMsgSize(s.options.MaxMessage),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: s.options.KeepAlive}),

@@ -60,7 +60,7 @@ func newMetrics(s *Server, inProcess, inChild *generate.Limited) *metrics {
 	return m
 }
 
-func (m *metrics) received(bytes int)    { m.bytes.Add(float64(bytes)) }
+func (m *metrics) received(bytes int64)  { m.bytes.Add(float64(bytes)) }
 func (m *metrics) refused(reason string) { m.refusals.WithLabelValues(reason).Inc() }
 func (m *metrics) generated(from generate.Source, took time.Duration) {
 	m.renders.WithLabelValues(string(from)).Inc()

@@ -30,7 +30,7 @@ func (s *scripted) RecvMsg(message any) error {
 	if len(s.messages) == 0 {
 		return s.then()
 	}
-	into := message.(*protocol.AppStreamRequest)
+	into := message.(proto.Message)
 	proto.Reset(into)
 	proto.Merge(into, s.messages[0])
 	s.messages = s.messages[1:]
