@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
+	"github.com/tidegate/tidegate/plugin/cmpserver/generate"
 	"github.com/tidegate/tidegate/plugin/cmpserver/protocol"
 )
 
@@ -96,9 +98,19 @@ func (s *Server) receive(ctx context.Context, in stream, want bool) (*received, 
 	}
 }
 
-func (r *receiver) run(ctx context.Context, want bool) (*received, error) {
+// run receives. A mistake in the program becomes an error: nobody else recovers in a goroutine of ours, and the other
+// requests shall not end with this one.
+func (r *receiver) run(ctx context.Context, want bool) (result *received, err error) {
+	request := &received{free: func() {}}
+	defer func() {
+		if p := recover(); p != nil {
+			request.free()
+			result = &received{ManifestRequestMetadata: request.ManifestRequestMetadata}
+			err = &generate.PanicError{Dir: "what Argo CD sent", Value: p, Stack: debug.Stack()}
+		}
+	}()
 	metadata, err := r.metadata()
-	request := &received{ManifestRequestMetadata: metadata, free: func() {}}
+	request.ManifestRequestMetadata = metadata
 	switch {
 	case err != nil || !want:
 	case metadata.Size > r.server.budget.Streams:
@@ -127,8 +139,11 @@ func (r *receiver) run(ctx context.Context, want bool) (*received, error) {
 		request.free()
 		return &received{ManifestRequestMetadata: metadata}, err
 	}
-	if r.keep != nil {
+	switch {
+	case r.keep != nil:
 		request.archive = r.keep.Bytes()
+	case request.tree != nil:
+		r.server.trees.from.checksum.Add(1)
 	}
 	return request, nil
 }
