@@ -34,9 +34,10 @@ var cases = []case_{
 	{name: "100 large CRDs", run: large},
 }
 
-// repository writes the case's.
+// repository writes the case's, whose renders are those of no other case.
 func (c case_) repository(b *bench) (*repository, error) {
-	r, err := newRepository(filepath.Join(b.dir, c.name), b.services, c.ballast)
+	b.repositories++
+	r, err := newRepository(filepath.Join(b.dir, c.name), fmt.Sprintf("v1.4.%d", b.repositories), b.services, c.ballast)
 	if err == nil && c.git {
 		err = r.share()
 	}

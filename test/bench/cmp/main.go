@@ -63,6 +63,8 @@ type bench struct {
 	running                               map[string]*process
 	// first is which server begins a turn.
 	first int
+	// repositories is how many have been written.
+	repositories int
 }
 
 func (b *bench) run() error {

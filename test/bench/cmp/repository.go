@@ -17,13 +17,14 @@ type repository struct {
 	author, origin string
 }
 
-// newRepository writes one below dir. With ballast each service has a ninth file of so many bytes that do not compress.
-func newRepository(dir string, services, ballast int) (*repository, error) {
+// newRepository writes one below dir, of this version: what was rendered of another is of no use. With ballast each service
+// has a ninth file of so many bytes that do not compress.
+func newRepository(dir, version string, services, ballast int) (*repository, error) {
 	r := &repository{root: filepath.Join(dir, "checkout"), services: services}
 	noise := rand.NewChaCha8([32]byte{1})
 	// One service more than there are Applications: the one elsewhere.
 	for i := range services + 1 {
-		for name, content := range service(i) {
+		for name, content := range service(i, version) {
 			if err := write(r.service(i), name, []byte(content)); err != nil {
 				return nil, err
 			}
@@ -118,7 +119,7 @@ images:
 `
 
 // service is the files of one service: four objects, an overlay with JSON patches, and the image's tag.
-func service(i int) map[string]string {
+func service(i int, version string) map[string]string {
 	name := fmt.Sprintf("service-%03d", i)
 	return map[string]string{
 		"base/kustomization.yaml":  "resources: [deployment.yaml, service.yaml, hpa.yaml, serviceaccount.yaml]\n",
@@ -129,7 +130,7 @@ func service(i int) map[string]string {
 		"overlays/staging/kustomization.yaml": "namespace: staging\nresources: [../../base]\ncomponents: [image-tag]\n" +
 			"labels:\n- pairs: {environment: staging}\npatches:\n- target: {kind: Deployment}\n  path: patch.yaml\n",
 		"overlays/staging/patch.yaml":                   "- {op: replace, path: /spec/replicas, value: 3}\n",
-		"overlays/staging/image-tag/kustomization.yaml": fmt.Sprintf(imageTag, "v1.4.2"),
+		"overlays/staging/image-tag/kustomization.yaml": fmt.Sprintf(imageTag, version),
 	}
 }
 
