@@ -62,6 +62,11 @@ type Server struct {
 const (
 	// maxDocuments is how many YAML documents a render in this process may read: kustomize takes a second for so many.
 	maxDocuments = 2000
+	// window is how much of a stream, and of the streams of a connection, gRPC receives ahead of us: memory that no budget
+	// counts. Without fixed windows gRPC lets them grow to 16 MiB for a fast client. An archive of 300 KiB took 0.76 ms of CPU
+	// with these, as with windows that grow, and 0.85 ms with 64 KiB; with more there was nothing to gain.
+	window           = 128 << 10
+	connectionWindow = 2 * window
 )
 
 // New makes a server. It loads what every render needs, so it takes some milliseconds.
@@ -89,10 +94,11 @@ func New(options Options) *Server {
 		}},
 		Queue: generate.NewQueue(s.budget.Children),
 	}
-	s.generator = generate.Named{Next: generate.NewShared(generate.Recalled{
-		Next:  generate.Escalating{InProcess: inProcess, InChild: inChild, MaxOverdue: int64(cores)},
+	// What is known is answered at once; only what has to be rendered is worth to be shared and queued for.
+	s.generator = generate.Named{Next: generate.Recalled{
+		Next:  generate.NewShared(generate.Escalating{InProcess: inProcess, InChild: inChild, MaxOverdue: int64(cores)}),
 		Store: kept,
-	})}
+	}}
 	s.metrics = newMetrics(s, inProcess, inChild)
 	return s
 }
@@ -112,9 +118,12 @@ func (o Options) orDefaults() Options {
 	return o
 }
 
-// GRPC returns a gRPC server that has the service. The limits are those of Argo CD's own server.
+// GRPC returns a gRPC server that has the service. The limits of messages are those of Argo CD's own server.
 func (s *Server) GRPC() *grpc.Server {
 	server := grpc.NewServer(
+		grpc.ForceServerCodecV2(protocol.Codec{}),
+		grpc.InitialWindowSize(window),
+		grpc.InitialConnWindowSize(connectionWindow),
 		grpc.MaxRecvMsgSize(s.options.MaxMessage),
 		grpc.MaxSendMsgSize(s.options.MaxMessage),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: s.options.KeepAlive}),

@@ -2,6 +2,7 @@ package cmpserver
 
 import (
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,8 +46,16 @@ func newMetrics(s *Server, inProcess, inChild *generate.Limited) *metrics {
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: prefix + name, Help: help}, value)
 	}
+	lookups := func(level string, count *atomic.Int64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: prefix + "tree_lookups_total", ConstLabels: prometheus.Labels{"level": level},
+			Help: "Trees that requests needed, by how they came by them: checksum (the same archive had come before), content (another " +
+				"archive had held the same files), unpacked (none had).",
+		}, func() float64 { return float64(count.Load()) })
+	}
 	running := func(l *generate.Limited) float64 { all, _ := l.Running(); return float64(all) }
 	m.registry.MustRegister(m.bytes, m.renders, m.latency, m.refusals, m.requests,
+		lookups("checksum", &s.trees.from.checksum), lookups("content", &s.trees.from.content), lookups("unpacked", &s.trees.from.unpacked),
 		gauge("trees", "Unpacked archives in memory.", func() float64 { return float64(s.trees.count()) }),
 		gauge("store_bytes", "Memory taken by trees and renders that may be of use again.", func() float64 { return float64(s.trees.store.Bytes()) }),
 		gauge("running", "Renders that run in this process.", func() float64 { return running(inProcess) }),
@@ -60,7 +69,7 @@ func newMetrics(s *Server, inProcess, inChild *generate.Limited) *metrics {
 	return m
 }
 
-func (m *metrics) received(bytes int)    { m.bytes.Add(float64(bytes)) }
+func (m *metrics) received(bytes int64)  { m.bytes.Add(float64(bytes)) }
 func (m *metrics) refused(reason string) { m.refusals.WithLabelValues(reason).Inc() }
 func (m *metrics) generated(from generate.Source, took time.Duration) {
 	m.renders.WithLabelValues(string(from)).Inc()

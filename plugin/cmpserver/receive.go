@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
+	"github.com/tidegate/tidegate/plugin/cmpserver/generate"
 	"github.com/tidegate/tidegate/plugin/cmpserver/protocol"
 )
 
@@ -37,9 +39,11 @@ type received struct {
 type receiver struct {
 	server  *Server
 	stream  stream
-	message protocol.AppStreamRequest
+	message protocol.Incoming
 	hash    hash.Hash
 	size    int64
+	// keep is where the archive goes, and nil where it is only to be received.
+	keep *bytes.Buffer
 	// progress counts messages, and waiting is set while it is not the client that is waited for: for whoever watches
 	// that the client does not stall.
 	progress atomic.Int64
@@ -52,6 +56,7 @@ type receiver struct {
 // once the context has ended.
 func (s *Server) receive(ctx context.Context, in stream, want bool) (*received, error) {
 	r := &receiver{server: s, stream: in, hash: sha256.New()}
+	r.message.Take = r.take
 	type outcome struct {
 		*received
 		error
@@ -93,10 +98,19 @@ func (s *Server) receive(ctx context.Context, in stream, want bool) (*received, 
 	}
 }
 
-func (r *receiver) run(ctx context.Context, want bool) (*received, error) {
+// run receives. A mistake in the program becomes an error: nobody else recovers in a goroutine of ours, and the other
+// requests shall not end with this one.
+func (r *receiver) run(ctx context.Context, want bool) (result *received, err error) {
+	request := &received{free: func() {}}
+	defer func() {
+		if p := recover(); p != nil {
+			request.free()
+			result = &received{ManifestRequestMetadata: request.ManifestRequestMetadata}
+			err = &generate.PanicError{Dir: "what Argo CD sent", Value: p, Stack: debug.Stack()}
+		}
+	}()
 	metadata, err := r.metadata()
-	request := &received{ManifestRequestMetadata: metadata, free: func() {}}
-	var keep *bytes.Buffer
+	request.ManifestRequestMetadata = metadata
 	switch {
 	case err != nil || !want:
 	case metadata.Size > r.server.budget.Streams:
@@ -114,9 +128,10 @@ func (r *receiver) run(ctx context.Context, want bool) (*received, error) {
 			break
 		}
 		request.free = free
-		keep = bytes.NewBuffer(make([]byte, 0, metadata.Size))
+		r.keep = bytes.NewBuffer(make([]byte, 0, metadata.Size))
 	}
-	err = r.body(err, keep)
+	err = r.body(err)
+	r.server.metrics.received(r.size)
 	if err == nil {
 		err = r.verify(metadata)
 	}
@@ -124,8 +139,11 @@ func (r *receiver) run(ctx context.Context, want bool) (*received, error) {
 		request.free()
 		return &received{ManifestRequestMetadata: metadata}, err
 	}
-	if keep != nil {
-		request.archive = keep.Bytes()
+	switch {
+	case r.keep != nil:
+		request.archive = r.keep.Bytes()
+	case request.tree != nil:
+		r.server.trees.from.checksum.Add(1)
 	}
 	return request, nil
 }
@@ -151,7 +169,7 @@ func (r *receiver) metadata() (*protocol.ManifestRequestMetadata, error) {
 	}
 	metadata := r.message.GetMetadata()
 	switch {
-	case metadata == nil:
+	case r.message.Took, metadata == nil:
 		return nil, &refusal{reason: "protocol", text: "Argo CD sent an archive without saying what it is"}
 	case metadata.Size < 0:
 		return nil, &refusal{reason: "protocol", text: "Argo CD announced an archive of a negative size"}
@@ -160,7 +178,7 @@ func (r *receiver) metadata() (*protocol.ManifestRequestMetadata, error) {
 }
 
 // body receives the archive. After an error it goes on receiving and keeps nothing.
-func (r *receiver) body(failed error, keep *bytes.Buffer) error {
+func (r *receiver) body(failed error) error {
 	for {
 		err := r.next()
 		if errors.Is(err, io.EOF) {
@@ -169,17 +187,24 @@ func (r *receiver) body(failed error, keep *bytes.Buffer) error {
 		if err != nil {
 			return errors.Join(failed, err)
 		}
+		if r.message.Took {
+			continue
+		}
 		file := r.message.GetFile()
 		if file == nil && failed == nil {
 			failed = &refusal{reason: "protocol", text: "Argo CD sent something else in the middle of an archive"}
+			r.keep = nil
 		}
-		chunk := file.GetChunk()
-		r.hash.Write(chunk)
-		r.size += int64(len(chunk))
-		r.server.metrics.received(len(chunk))
-		if keep != nil && failed == nil && keep.Len()+len(chunk) <= keep.Cap() {
-			keep.Write(chunk)
-		}
+		r.take(file.GetChunk())
+	}
+}
+
+// take takes a part of the archive, which is valid only until it returns.
+func (r *receiver) take(part []byte) {
+	r.hash.Write(part)
+	r.size += int64(len(part))
+	if r.keep != nil && r.keep.Len()+len(part) <= r.keep.Cap() {
+		r.keep.Write(part)
 	}
 }
 
@@ -196,6 +221,7 @@ func (r *receiver) verify(metadata *protocol.ManifestRequestMetadata) error {
 
 func (r *receiver) next() error {
 	r.progress.Add(1)
+	r.message.Took = false
 	return r.stream.RecvMsg(&r.message)
 }
 

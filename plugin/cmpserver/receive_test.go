@@ -30,7 +30,7 @@ func (s *scripted) RecvMsg(message any) error {
 	if len(s.messages) == 0 {
 		return s.then()
 	}
-	into := message.(*protocol.AppStreamRequest)
+	into := message.(proto.Message)
 	proto.Reset(into)
 	proto.Merge(into, s.messages[0])
 	s.messages = s.messages[1:]
@@ -77,6 +77,24 @@ func TestWhatComesTooLateKeepsNoMemory(t *testing.T) {
 	defer cancel()
 	next := &scripted{ctx: ctx, messages: ask("app", content, region), then: func() error { return io.EOF }}
 	if err := handle(server, next); err != nil {
+		t.Errorf("the next request got %v", err)
+	}
+}
+
+func TestAMistakeWhileReceivingEndsOneRequestOnly(t *testing.T) {
+	content := pack(t, service)
+	budget := cmpserver.Divide(0)
+	budget.Streams = int64(len(content))
+	server := cmpserver.New(cmpserver.Options{Settings: settings, Budget: budget})
+	for _, sent := range []int{0, 1, 2} {
+		err := handle(server, &scripted{ctx: t.Context(), messages: ask("app", content, region)[:sent], then: func() error { panic("a mistake") }})
+		if status.Code(err) != codes.Internal || !strings.Contains(err.Error(), "a mistake") {
+			t.Errorf("after %d messages: %v", sent, err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // for the memory, were it still set aside
+	defer cancel()
+	if err := handle(server, &scripted{ctx: ctx, messages: ask("app", content, region), then: func() error { return io.EOF }}); err != nil {
 		t.Errorf("the next request got %v", err)
 	}
 }

@@ -1,12 +1,16 @@
 package cmpserver_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -139,29 +143,115 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 	end := run(t, path, web)
 	client := dial(t, path)
 	content := pack(t, service)
-	for _, r := range []request{ask("app", content, region), ask("app", content, region), ask("app", content), ask("..", content)} {
+	again := repacked(t, content)
+	for _, r := range []request{
+		ask("app", content, region), ask("app", content, region), ask("app", content), ask("..", content), ask("app", again, region),
+	} {
 		_, _ = generate(t.Context(), client, r)
 	}
 	text := get(t, "http://"+web+"/metrics")
 	for _, line := range []string{
 		`tidegate_plugin_renders_total{from="render"} 1`,
-		`tidegate_plugin_renders_total{from="cache"} 1`,
-		`tidegate_plugin_request_seconds_count{from="cache"} 1`,
+		`tidegate_plugin_renders_total{from="cache"} 2`,
+		`tidegate_plugin_request_seconds_count{from="cache"} 2`,
 		`tidegate_plugin_refusals_total{reason="render"} 1`,
 		`tidegate_plugin_refusals_total{reason="path"} 1`,
+		`tidegate_plugin_tree_lookups_total{level="unpacked"} 1`,
+		`tidegate_plugin_tree_lookups_total{level="checksum"} 3`,
+		`tidegate_plugin_tree_lookups_total{level="content"} 1`,
 		`tidegate_plugin_trees 1`,
-		`tidegate_plugin_children 0`,
+		`tidegate_plugin_requests 0`,
+		fmt.Sprintf("tidegate_plugin_received_bytes_total %d", 4*len(content)+len(again)),
 	} {
 		if !strings.Contains(text, "\n"+line+"\n") {
 			t.Errorf("the metrics lack %s", line)
 		}
 	}
-	if strings.Contains(text, "tidegate_plugin_received_bytes_total 0\n") {
-		t.Error("no bytes have come")
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+}
+
+// repacked is another archive of the same files.
+func repacked(t *testing.T, content []byte) []byte {
+	t.Helper()
+	in, err := gzip.NewReader(bytes.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	zip, err := gzip.NewWriterLevel(&out, gzip.NoCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(zip, in); err != nil {
+		t.Fatal(err)
+	}
+	if err := zip.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// Each round is of equal requests that only a process of its own can answer, which takes long enough for them to meet, and
+// for that process to be seen; if not at once, then in another round.
+func TestMetricsTellOfRendersThatWereSharedAndOfChildren(t *testing.T) {
+	path, web := socket(t), freePort(t)
+	end := run(t, path, web)
+	client := dial(t, path)
+	const equal = 8
+	seen, rounds := false, 0
+	for !seen || metric(t, web, `renders_total{from="flight"}`) == 0 {
+		rounds++
+		content := pack(t, with(service, "app/kustomization.yaml",
+			fmt.Sprintf("resources: [settings.yaml]\nopenapi: {version: v1.21.2}\nnamePrefix: round-%d-\n", rounds)))
+		errs := make(chan error, equal)
+		for range equal {
+			go func() {
+				_, err := generate(t.Context(), client, ask("app", content, region))
+				errs <- err
+			}()
+		}
+		for answered := 0; answered < equal; {
+			select {
+			case err := <-errs:
+				if answered++; err != nil {
+					t.Fatal(err)
+				}
+			default:
+				seen = seen || metric(t, web, "children") == 1
+			}
+		}
+	}
+	count := func(from string) int { return metric(t, web, fmt.Sprintf("renders_total{from=%q}", from)) }
+	if n := count("child"); n != rounds {
+		t.Errorf("%d renders in processes of their own, in %d rounds", n, rounds)
+	}
+	if n := count("flight") + count("cache"); n != rounds*(equal-1) || count("render") != 0 {
+		t.Errorf("%d of %d requests were answered with what others had, and %d in the server's process", n, rounds*equal, count("render"))
+	}
+	if n := metric(t, web, "children"); n != 0 {
+		t.Errorf("%d children when all is answered", n)
 	}
 	if err := end(); err != nil {
 		t.Error(err)
 	}
+}
+
+// metric is the value of a metric of ours.
+func metric(t *testing.T, web, name string) int {
+	t.Helper()
+	for line := range strings.Lines(get(t, "http://"+web+"/metrics")) {
+		if text, ok := strings.CutPrefix(line, "tidegate_plugin_"+name+" "); ok {
+			value, err := strconv.Atoi(strings.TrimSpace(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return value
+		}
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
 }
 
 func get(t *testing.T, url string) string {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/tidegate/tidegate/plugin"
@@ -54,7 +56,7 @@ func (s *Server) GenerateManifest(in protocol.ConfigManagementPluginService_Gene
 
 // manifests makes the manifests of what has been received.
 func (s *Server) manifests(ctx context.Context, request *received) (result generate.Result, err error) {
-	environment, variables := s.environment(request.GetEnv())
+	environment, variables := s.environment(request.GetEnv(), dropsEmpty(ctx))
 	settings, warnings, err := s.options.Settings(environment)
 	if err != nil {
 		return result, err
@@ -100,16 +102,30 @@ func folder(name string) (string, error) {
 	return clean, nil
 }
 
-// environment puts a request's variables over the sidecar's own, as a command of Argo CD's own server would see them:
-// without those that are empty, the last of each name.
-func (s *Server) environment(entries []*protocol.EnvEntry) (list []string, variables map[string]string) {
+// dropsEmpty tells whether Argo CD's own server, if it is of the client's version, leaves out variables without a value: that
+// of 2.14 does, and that of 3.0 and later does not (argo-cd cmpserver/plugin, environ). Nothing in the protocol tells the
+// version, but the client's gRPC names its own: no 2.x has a later one than 1.68, and no 3.x an earlier one than 1.71.
+func dropsEmpty(ctx context.Context) bool {
+	for _, agent := range metadata.ValueFromIncomingContext(ctx, "user-agent") {
+		_, version, _ := strings.Cut(agent, "grpc-go/1.")
+		minor, _, _ := strings.Cut(version, ".")
+		if n, err := strconv.Atoi(minor); err == nil && n < 71 {
+			return true
+		}
+	}
+	return false
+}
+
+// environment puts a request's variables over the sidecar's own, as a command of Argo CD's own server would see them: the
+// last of each name, and those that are empty as well unless it drops them.
+func (s *Server) environment(entries []*protocol.EnvEntry, dropEmpty bool) (list []string, variables map[string]string) {
 	variables = map[string]string{}
 	for _, variable := range s.options.Environment {
 		name, value, _ := strings.Cut(variable, "=")
 		variables[name] = value
 	}
 	for _, e := range entries {
-		if e.GetName() != "" && e.GetValue() != "" {
+		if e.GetName() != "" && (e.GetValue() != "" || !dropEmpty) {
 			variables[e.Name] = e.Value
 		}
 	}

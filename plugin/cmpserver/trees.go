@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -26,6 +27,13 @@ type trees struct {
 	// room is what the trees of all requests take, each tree once; held says how many requests hold one.
 	room *semaphore.Weighted
 	held map[archive.Hash]int
+	from levels
+}
+
+// levels count how requests came by their trees.
+type levels struct {
+	// checksum: the same archive had been unpacked; content: another that held the same; unpacked: none had.
+	checksum, content, unpacked atomic.Int64
 }
 
 // small is how much room is set aside for a tree at first, so that many can be unpacked at once.
@@ -95,6 +103,7 @@ func (t *trees) byChecksum(checksum string) *archive.Tree {
 func (t *trees) unpack(ctx context.Context, checksum string, content []byte, tenant string) (*archive.Tree, func(), error) {
 	for {
 		if tree := t.byChecksum(checksum); tree != nil {
+			t.from.checksum.Add(1)
 			release, err := t.hold(ctx, tree)
 			return tree, release, err
 		}
@@ -135,7 +144,9 @@ func (t *trees) unpackNow(ctx context.Context, checksum string, content []byte, 
 	}
 	if known, ok := t.store.Get(hashKey(tree.Hash())); ok {
 		tree = known.(*archive.Tree)
+		t.from.content.Add(1)
 	} else {
+		t.from.unpacked.Add(1)
 		t.store.Put(hashKey(tree.Hash()), tree, tree.Bytes(), time.Since(start))
 	}
 	t.store.Put(checksumKey(checksum), hashKey(tree.Hash()), int64(len(checksum)), time.Since(start))

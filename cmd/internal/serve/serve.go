@@ -27,6 +27,15 @@ type flags struct {
 	pprof                          bool
 	memory                         int64
 	drain                          time.Duration
+	traces                         traces
+}
+
+// traces are where Argo CD's own server sends traces, and how. This one has none to send.
+type traces struct {
+	address    string
+	insecure   bool
+	headers    map[string]string
+	attributes []string
 }
 
 // New is the command.
@@ -40,7 +49,8 @@ $ARGOCD_PLUGINSOCKFILEPATH (/home/argocd/cmp-server/plugins without it). Reposit
 several Applications have in common is unpacked and rendered once. What follows "tidegate-plugin render" in the generate
 command of plugin.yaml holds here too.
 
-Of the settings of argocd-cmp-server, $ARGOCD_GRPC_MAX_SIZE_MB and $ARGOCD_GRPC_KEEP_ALIVE_MIN are honoured as well.
+Of the settings of argocd-cmp-server, $ARGOCD_GRPC_MAX_SIZE_MB and $ARGOCD_GRPC_KEEP_ALIVE_MIN are honoured as well. There
+are no traces to send: --otlp-* and its variables are taken, and a warning says so.
 
 Exit codes: 0 asked to end, 1 it could not serve, 2 the command line, the environment or plugin.yaml is at fault.`,
 		Args: cobra.NoArgs,
@@ -54,6 +64,10 @@ Exit codes: 0 asked to end, 1 it could not serve, 2 the command line, the enviro
 	set.BoolVar(&f.pprof, "pprof", false, "serve /debug/pprof/ beside them")
 	set.Int64Var(&f.memory, "memory", 0, "how many MiB this process and its children may use (default: the container's limit)")
 	set.DurationVar(&f.drain, "drain", 20*time.Second, "how long to wait for requests that run when asked to end")
+	set.StringVar(&f.traces.address, "otlp-address", env("ARGOCD_CMP_SERVER_OTLP_ADDRESS", ""), "taken, but traces are not sent")
+	set.BoolVar(&f.traces.insecure, "otlp-insecure", true, "taken, but traces are not sent")
+	set.StringToStringVar(&f.traces.headers, "otlp-headers", nil, "taken, but traces are not sent")
+	set.StringSliceVar(&f.traces.attributes, "otlp-attrs", nil, "taken, but traces are not sent")
 	return command
 }
 
@@ -70,9 +84,9 @@ func (f *flags) run(c *cobra.Command, floor policy.Level) error {
 	if err != nil {
 		return cli.Usage(fmt.Errorf("plugin.yaml: spec.generate: %w", err))
 	}
-	limits, err := grpcLimits()
-	if err != nil {
-		return cli.Usage(err)
+	limits := grpcLimits(log)
+	if f.traces.address != "" {
+		log.Warn("traces are not sent: this server has none, --otlp-address is there for argocd-cmp-server alone", "address", f.traces.address)
 	}
 	memory := f.memory << 20
 	if memory == 0 {
@@ -109,21 +123,29 @@ type limits struct {
 	keepAlive time.Duration
 }
 
-// grpcLimits reads the variables of Argo CD's own server. Like it, it takes 100 MiB and 10 s where they are not set.
-func grpcLimits() (l limits, err error) {
+// grpcLimits reads the variables of Argo CD's own server. Like it, it takes 100 MiB and 10 s where they are not set, and
+// with a warning where they are wrong: what Argo CD starts with, this server does too (argo-cd util/env, ParseNumFromEnv,
+// and common, GetGRPCKeepAliveEnforcementMinimum).
+func grpcLimits(log *slog.Logger) (l limits) {
 	if text := os.Getenv("ARGOCD_GRPC_MAX_SIZE_MB"); text != "" {
 		megabytes, err := strconv.Atoi(text)
-		if err != nil || megabytes < 1 || megabytes > math.MaxInt32>>20 {
-			return l, fmt.Errorf("ARGOCD_GRPC_MAX_SIZE_MB: %q is no number of MiB from 1 to %d", text, math.MaxInt32>>20)
+		switch {
+		case err != nil || megabytes < 0 || megabytes > math.MaxInt32:
+			log.Warn("ARGOCD_GRPC_MAX_SIZE_MB is no number of MiB; 100 is taken", "value", text)
+		case megabytes == 0:
+			log.Warn("ARGOCD_GRPC_MAX_SIZE_MB is 0, with which no message could be received; 100 is taken")
+		default:
+			l.message = megabytes << 20
 		}
-		l.message = megabytes << 20
 	}
 	if text := os.Getenv("ARGOCD_GRPC_KEEP_ALIVE_MIN"); text != "" {
-		if l.keepAlive, err = time.ParseDuration(text); err != nil {
-			return l, fmt.Errorf("ARGOCD_GRPC_KEEP_ALIVE_MIN: %w", err)
+		interval, err := time.ParseDuration(text)
+		if err != nil {
+			log.Warn("ARGOCD_GRPC_KEEP_ALIVE_MIN is no duration, such as 10s, which is taken", "value", text)
 		}
+		l.keepAlive = interval
 	}
-	return l, nil
+	return l
 }
 
 func logger(out io.Writer, format, level string) (*slog.Logger, error) {

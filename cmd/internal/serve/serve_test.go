@@ -13,15 +13,19 @@ import (
 	"github.com/tidegate/tidegate/plugin/policy"
 )
 
-func TestAServerThatCannotServeSaysWhyAtOnce(t *testing.T) {
-	plugin := func(generate string) string {
-		dir := t.TempDir()
-		text := "kind: ConfigManagementPlugin\nmetadata: {name: tidegate}\nspec:\n  generate: " + generate + "\n"
-		if err := os.WriteFile(filepath.Join(dir, "plugin.yaml"), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return "--config-dir-path=" + dir
+// pluginYAML writes one, and returns the flag that names its folder.
+func pluginYAML(t *testing.T, generate string) string {
+	t.Helper()
+	dir := t.TempDir()
+	text := "kind: ConfigManagementPlugin\nmetadata: {name: tidegate}\nspec:\n  generate: " + generate + "\n"
+	if err := os.WriteFile(filepath.Join(dir, "plugin.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
+	return "--config-dir-path=" + dir
+}
+
+func TestAServerThatCannotServeSaysWhyAtOnce(t *testing.T) {
+	plugin := func(generate string) string { return pluginYAML(t, generate) }
 	good := plugin("{command: [tidegate-plugin, render]}")
 	for _, test := range []struct {
 		name string
@@ -38,8 +42,6 @@ func TestAServerThatCannotServeSaysWhyAtOnce(t *testing.T) {
 		{"a folder", []string{plugin("{command: [tidegate-plugin, render, /etc]}")}, nil, cli.ExitUsage, "the Application's folder"},
 		{"a log level that is none", []string{good, "--loglevel=loud"}, nil, cli.ExitUsage, "--loglevel"},
 		{"a log format that is none", []string{good, "--logformat=xml"}, nil, cli.ExitUsage, "--logformat"},
-		{"a message size that is none", []string{good}, map[string]string{"ARGOCD_GRPC_MAX_SIZE_MB": "many"}, cli.ExitUsage, "ARGOCD_GRPC_MAX_SIZE_MB"},
-		{"an interval that is none", []string{good}, map[string]string{"ARGOCD_GRPC_KEEP_ALIVE_MIN": "soon"}, cli.ExitUsage, "ARGOCD_GRPC_KEEP_ALIVE_MIN"},
 		{"no folder for the socket", []string{good, "--http-address="}, map[string]string{"ARGOCD_PLUGINSOCKFILEPATH": "/nowhere"}, cli.ExitInput, "/nowhere/tidegate.sock"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

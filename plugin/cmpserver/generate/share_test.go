@@ -27,10 +27,10 @@ func (c *counted) Render(ctx context.Context, request render.Request) (*render.R
 // shared is what the server makes of a renderer.
 func shared(renderer render.Renderer) generate.Generator {
 	kept := store.New(1 << 20)
-	return generate.Named{Next: generate.NewShared(generate.Recalled{Store: kept, Next: &generate.Limited{
+	return generate.Named{Next: generate.Recalled{Store: kept, Next: generate.NewShared(&generate.Limited{
 		Next:  generate.Cached{Store: kept, Next: generate.Runner{Renderer: renderer, From: generate.FromRender}},
 		Queue: generate.NewQueue(1),
-	}})}
+	})}}
 }
 
 var clusters = []string{"a", "b", "c", "d", "e", "f"}

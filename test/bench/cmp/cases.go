@@ -6,12 +6,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
-	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
-
-	"github.com/tidegate/tidegate/plugin/render/schema"
 	"github.com/tidegate/tidegate/test/bench/overlay"
 )
 
@@ -31,18 +29,31 @@ var cases = []case_{
 	{name: "whole repository, commits, without .git", run: whole, git: true, excluded: []string{".git"}},
 	{name: "whole repository, commits, .git sent", run: whole, git: true},
 	{name: "whole repository, poorly compressible", run: whole, ballast: 16 << 10},
-	{name: "service folder", run: folders},
-	{name: "service folder, poorly compressible", run: folders, ballast: 64 << 10},
+	{name: "service folder", run: folders, git: true},
+	{name: "service folder, poorly compressible", run: folders, git: true, ballast: 64 << 10},
 	{name: "100 large CRDs", run: large},
 }
 
-// turns sends the jobs to each server, a few at a time and by turns, so that all meet the same machine.
-func (b *bench) turns(jobs []job, most map[string]int) (map[string]sample, error) {
-	taken := map[string]sample{}
+// repository writes the case's, whose renders are those of no other case.
+func (c case_) repository(b *bench) (*repository, error) {
+	b.repositories++
+	r, err := newRepository(filepath.Join(b.dir, c.name), fmt.Sprintf("v1.4.%d", b.repositories), b.services, c.ballast)
+	if err == nil && c.git {
+		err = r.share()
+	}
+	return r, err
+}
+
+// turns sends the jobs to each server, a few at a time and by turns, so that all meet the same machine; each time another
+// server is the first.
+func (b *bench) turns(jobs []job, most map[string]int) (taken, error) {
+	all := taken{}
 	const few = 20
 	for begin := 0; begin < len(jobs); begin += few {
 		some := jobs[begin:min(begin+few, len(jobs))]
-		for _, name := range []string{floor, tidegate, peer} {
+		b.first++
+		for i := range servers {
+			name := servers[(b.first+i)%len(servers)]
 			limit := most[name] - begin
 			if limit <= 0 {
 				continue
@@ -51,53 +62,59 @@ func (b *bench) turns(jobs []job, most map[string]int) (map[string]sample, error
 			if err != nil {
 				return nil, err
 			}
-			taken[name] = taken[name].add(one)
+			all[name] = append(all[name], one)
 		}
 	}
-	return taken, nil
+	return all, nil
 }
 
-// whole sends the whole repository for every Application, once.
+// whole sends the whole repository for every Application, once; of a checkout that moves, a third of them at each of three
+// commits, of which the first has been checked out as it is, the second has been moved to, and the third is checked out
+// anew.
 func whole(b *bench, c case_) error {
-	r, err := newRepository(filepath.Join(b.dir, c.name), b.services, c.ballast)
+	r, err := c.repository(b)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(r.root)
-	total := map[string]sample{}
-	commits := 1
+	defer os.RemoveAll(filepath.Dir(r.root))
+	moves := []func() error{func() error { return nil }}
 	if c.git {
-		commits = 3
+		moves = append(moves, r.commit, func() error { return errors.Join(r.commit(), r.again()) })
 	}
-	for n := range commits {
-		if c.git {
-			if err := r.commit(n); err != nil {
-				return err
-			}
+	applications := b.whole
+	if applications == 0 {
+		applications = b.services
+	}
+	total := taken{}
+	for n, move := range moves {
+		if err := move(); err != nil {
+			return err
 		}
 		var jobs []job
-		for i := range b.sample * 5 / commits {
-			jobs = append(jobs, job{r.overlay(i * 7 % b.services), r.root, c.excluded})
+		for i := n; i < applications; i += len(moves) {
+			jobs = append(jobs, job{r.overlay(i), r.root, c.excluded})
 		}
-		taken, err := b.turns(jobs, map[string]int{floor: len(jobs), tidegate: len(jobs), peer: max(2, b.sample/commits)})
+		some, err := b.turns(jobs, map[string]int{floor: len(jobs), tidegate: len(jobs), peer: max(2, b.sample/len(moves))})
 		if err != nil {
 			return err
 		}
-		for name, one := range taken {
-			total[name] = total[name].add(one)
-		}
+		total.add(some)
 	}
-	b.row(c.name, total, "≤ 1.1 × floor", fmt.Sprintf("floor's %.2f", total[floor].busy()))
+	own, err := b.krusty(r)
+	if err != nil {
+		return err
+	}
+	b.row(c.name, total, "≤ 1.1 × floor", fmt.Sprintf("(krusty's for a render is %.2f)", own))
 	return nil
 }
 
 // folders sends only the service's folder: first cold, then again after a commit elsewhere.
 func folders(b *bench, c case_) error {
-	r, err := newRepository(filepath.Join(b.dir, c.name), b.services, c.ballast)
+	r, err := c.repository(b)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(r.root)
+	defer os.RemoveAll(filepath.Dir(r.root))
 	var jobs []job
 	for i := range b.services {
 		jobs = append(jobs, job{r.overlay(i), r.service(i), nil})
@@ -107,48 +124,43 @@ func folders(b *bench, c case_) error {
 	if err != nil {
 		return err
 	}
-	own, err := krustyCPU(r)
+	own, err := b.krusty(r)
 	if err != nil {
 		return err
 	}
-	goal := cold[floor].busy() + 1.1*own
-	b.row(c.name+", cold", cold, "", fmt.Sprintf("CPU ≤ %.2f ms (floor's %.2f + 1.1 × krusty's %.2f)", goal, cold[floor].busy(), own))
-	again, err := b.turns(jobs, most)
-	if err != nil {
-		return err
+	idle := cold.of(floor).busy()
+	b.row(c.name+", cold", cold, "", fmt.Sprintf("CPU ≤ %.2f ms (floor's %.2f + 1.1 × krusty's %.2f)", idle+1.1*own, idle, own))
+	for _, move := range []struct {
+		name string
+		make func() error
+	}{{"again after a commit elsewhere", r.commit}, {"again from a fresh clone", r.again}} {
+		if err := move.make(); err != nil {
+			return err
+		}
+		again, err := b.turns(jobs, most)
+		if err != nil {
+			return err
+		}
+		b.row(c.name+", "+move.name, again, "≤ 1.1 × floor", "≤ 0.05")
 	}
-	b.row(c.name+", again after a commit elsewhere", again, "≤ 1.1 × floor", "≤ 0.05")
-	if err := r.touch(); err != nil {
-		return err
-	}
-	if again, err = b.turns(jobs, most); err != nil {
-		return err
-	}
-	b.row(c.name+", again from a fresh clone", again, "≤ 1.1 × floor", "≤ 0.05")
 	return nil
 }
 
-// krustyCPU is what kustomize as a library takes for a render, in ms of CPU: Run and AsYaml, with the schema that we use,
-// as in BenchmarkRender.
-func krustyCPU(r *repository) (float64, error) {
-	schema.Suppress()
-	schema.Load()
-	options := krusty.MakeDefaultOptions()
-	options.Reorder = krusty.ReorderOptionUnspecified
-	before := ownCPU()
-	for i := range r.services {
-		resources, err := krusty.MakeKustomizer(options).Run(filesys.MakeFsOnDisk(), r.overlay(i))
-		if err != nil {
-			return 0, err
-		}
-		if _, err := resources.AsYaml(); err != nil {
-			return 0, err
-		}
+// krusty is what kustomize as a library takes for a render, in ms of CPU: a process of its own measures it (see ./krusty),
+// with what our server's has for its garbage collector.
+func (b *bench) krusty(r *repository) (float64, error) {
+	command := exec.Command(filepath.Join(b.dir, krusty), r.root)
+	command.Env = append(os.Environ(), collector()...)
+	command.Stderr = os.Stderr
+	out, err := command.Output()
+	if err != nil {
+		return 0, fmt.Errorf("%v: %w", command, err)
 	}
-	return (ownCPU() - before) * 1000 / float64(r.services), nil
+	return strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
 }
 
-// large sends an overlay of 100 large CRDs that differs each time, one at a time, and runs `kustomize build` on it.
+// large sends an overlay of 100 large CRDs that differs each time, one at a time, and runs `kustomize build` on it. If a
+// profile is asked for, it goes on with our server alone.
 func large(b *bench, c case_) error {
 	var all overlay.Overlay
 	for _, o := range overlay.All {
@@ -160,13 +172,16 @@ func large(b *bench, c case_) error {
 	if err != nil {
 		return errors.Join(err, fmt.Errorf("writing %s", c.name))
 	}
-	total := map[string]sample{}
-	for n := range b.sample {
+	total := taken{}
+	render := func(n int, most map[string]int) (taken, error) {
 		stamp := fmt.Sprintf("resources: [../base]\nlabels:\n- pairs: {team: platform-%d}\n", n)
 		if err := os.WriteFile(filepath.Join(path, "kustomization.yaml"), []byte(stamp), 0o644); err != nil {
-			return err
+			return nil, err
 		}
-		taken, err := b.turns([]job{{path, filepath.Dir(path), nil}}, map[string]int{floor: 1, tidegate: 1, peer: 1})
+		return b.turns([]job{{path, filepath.Dir(path), nil}}, most)
+	}
+	for n := range b.sample {
+		one, err := render(n, map[string]int{floor: 1, tidegate: 1, peer: 1})
 		if err != nil {
 			return err
 		}
@@ -176,14 +191,20 @@ func large(b *bench, c case_) error {
 			return err
 		}
 		used := build.ProcessState.UserTime() + build.ProcessState.SystemTime()
-		taken["kustomize"] = sample{jobs: 1, elapsed: time.Since(begin), cpu: used.Seconds()}
-		for name, one := range taken {
-			total[name] = total[name].add(one)
-		}
+		one["kustomize"] = []sample{{jobs: 1, elapsed: time.Since(begin), cpu: used.Seconds()}}
+		total.add(one)
 	}
-	build, ours := total["kustomize"], total[tidegate]
+	build, ours, idle := total.of("kustomize"), total.of(tidegate), total.of(floor)
 	b.row(c.name+", cold", total,
-		fmt.Sprintf("%.2f × kustomize build's %.1f (≤ 0.5), floor not counted", (ours.wall()-total[floor].wall())/build.wall(), build.wall()),
-		fmt.Sprintf("%.2f × kustomize build's %.1f (≤ 0.5), floor not counted", (ours.busy()-total[floor].busy())/build.busy(), build.busy()))
-	return nil
+		fmt.Sprintf("%.2f × kustomize build's %.1f (≤ 0.5), floor not counted", (ours.wall()-idle.wall())/build.wall(), build.wall()),
+		fmt.Sprintf("%.2f × kustomize build's %.1f (≤ 0.5), floor not counted", (ours.busy()-idle.busy())/build.busy(), build.busy()))
+	if b.profile == "" {
+		return nil
+	}
+	n := b.sample
+	return b.profiled(func() error {
+		n++
+		_, err := render(n, map[string]int{tidegate: 1})
+		return err
+	})
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,8 +30,36 @@ type sample struct {
 	cpu     float64 // of the server, in seconds
 }
 
-func (s sample) add(o sample) sample {
-	return sample{s.jobs + o.jobs, s.elapsed + o.elapsed, s.cpu + o.cpu}
+// taken is what each server took, turn by turn.
+type taken map[string][]sample
+
+// add puts the turns of others behind these.
+func (t taken) add(others taken) {
+	for name, turns := range others {
+		t[name] = append(t[name], turns...)
+	}
+}
+
+// of is what a server took for all its turns together.
+func (t taken) of(name string) (all sample) {
+	for _, s := range t[name] {
+		all = sample{all.jobs + s.jobs, all.elapsed + s.elapsed, all.cpu + s.cpu}
+	}
+	return all
+}
+
+// ratio is how much longer a job of one server takes than one of another: the median of the turns that both have had. What
+// else the machine does meanwhile spoils some turns, and so hardly the median.
+func (t taken) ratio(name, other string) float64 {
+	var ratios []float64
+	for i := range min(len(t[name]), len(t[other])) {
+		ratios = append(ratios, t[name][i].wall()/t[other][i].wall())
+	}
+	if len(ratios) == 0 {
+		return math.NaN()
+	}
+	slices.Sort(ratios)
+	return ratios[len(ratios)/2]
 }
 
 // wall and busy are milliseconds for one job: of time that passes, and of the server's CPU.

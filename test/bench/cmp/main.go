@@ -1,6 +1,6 @@
 // Command cmp measures plugin servers: Tidegate's, Argo CD's own with `kustomize build`, and one that only receives, the
 // floor under what any server can do. All three run as processes of their own and get the same requests in turns, from
-// Argo CD's own client over a unix socket, two at once.
+// Argo CD's own client over a unix socket, two at once. docs/performance.md says what the rows mean.
 //
 //	go run ./test/bench/cmp -plugin bin/tidegate-plugin -kustomize bin/kustomize
 package main
@@ -8,10 +8,16 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io"
 	"log"
+	"math"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -27,12 +33,15 @@ func main() {
 	plugin := flag.String("plugin", "bin/tidegate-plugin", "the plugin's binary")
 	kustomize := flag.String("kustomize", "bin/kustomize", "the peer's binary")
 	services := flag.Int("services", 500, "how many services the repository has")
-	sample := flag.Int("sample", 12, "how many of them are sent to Argo CD's server, and with the whole repository to the others")
-	only := flag.String("only", "", "measure only the cases whose name contains this")
+	sample := flag.Int("sample", 12, "how many Applications are sent to Argo CD's server with the whole repository, ten times as many with the service's folder, "+
+		"and how often the large overlay is rendered; the other two servers get every Application")
+	whole := flag.Int("whole", 0, "with the whole repository, send only so many Applications to the floor and to tidegate (0: every one, as the goal has it)")
+	only := flag.String("only", "", "measure only the cases whose name this regular expression finds: '^service folder'")
+	profile := flag.String("profile", "", "after the large overlay, write a CPU profile of tidegate that renders it for ten seconds to this file")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "tidegate-cmp-")
 	if err == nil {
-		b := bench{dir: dir, services: *services, sample: *sample, only: *only}
+		b := bench{dir: dir, services: *services, sample: *sample, whole: *whole, only: *only, profile: *profile}
 		if b.plugin, err = filepath.Abs(*plugin); err == nil {
 			b.kustomize, err = filepath.Abs(*kustomize)
 		}
@@ -48,18 +57,30 @@ func main() {
 
 // bench is one run.
 type bench struct {
-	dir, plugin, kustomize, only string
-	services, sample             int
-	table                        *tabwriter.Writer
-	running                      map[string]*process
+	dir, plugin, kustomize, only, profile string
+	services, sample, whole               int
+	table                                 *tabwriter.Writer
+	running                               map[string]*process
+	// first is which server begins a turn.
+	first int
+	// repositories is how many have been written.
+	repositories int
 }
 
 func (b *bench) run() error {
-	fmt.Printf("%d services, %d clients at once, %d cores; ms are for one Application\n\n", b.services, clients, runtime.NumCPU())
+	only, err := regexp.Compile(b.only)
+	if err != nil {
+		return fmt.Errorf("-only: %w", err)
+	}
+	fmt.Printf("%d services, %d clients at once, %d cores; ms are for one Application, ÷ is the median of what each turn of 20 gives\n\n", b.services, clients, runtime.NumCPU())
 	b.table = tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(b.table, "case\tfloor ms\tArgo CD ms\ttidegate ms\t÷ floor\t÷ Argo CD\tgoal\tCPU: Argo CD ms\ttidegate ms\t÷\tgoal\t")
+	fmt.Fprintln(b.table, "case\tfloor ms\tArgo CD ms\ttidegate ms\t÷ floor\t÷ Argo CD\tgoal\tCPU: floor ms\tArgo CD ms\ttidegate ms\t÷ Argo CD\tgoal\t")
+	build := exec.Command("go", "build", "-o", filepath.Join(b.dir, krusty), "github.com/tidegate/tidegate/test/bench/cmp/krusty")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%v: %w\n%s", build, err, out)
+	}
 	b.running = map[string]*process{}
-	for _, name := range []string{floor, peer, tidegate} {
+	for _, name := range servers {
 		p, err := start(name, b.dir, b.plugin, b.kustomize)
 		if err != nil {
 			return err
@@ -67,7 +88,7 @@ func (b *bench) run() error {
 		b.running[name] = p
 	}
 	for _, c := range cases {
-		if !strings.Contains(c.name, b.only) {
+		if !only.MatchString(c.name) {
 			continue
 		}
 		if err := c.run(b, c); err != nil {
@@ -97,21 +118,49 @@ func (b *bench) memory() error {
 }
 
 // row prints one row. A server that was not asked has no jobs.
-func (b *bench) row(name string, taken map[string]sample, goal, cpuGoal string) {
-	ms := func(f float64) string {
-		if f != f || f < 0 {
+func (b *bench) row(name string, t taken, goal, cpuGoal string) {
+	show := func(digits int, x float64) string {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
 			return "–"
 		}
-		return fmt.Sprintf("%.2f", f)
+		return strconv.FormatFloat(x, 'f', digits, 64)
 	}
-	f, a, t := taken[floor], taken[peer], taken[tidegate]
-	ratio := func(x, y float64) string {
-		if y != y || y == 0 {
-			return "–"
+	f, a, o := t.of(floor), t.of(peer), t.of(tidegate)
+	fmt.Fprintln(b.table, strings.Join([]string{
+		name, show(2, f.wall()), show(2, a.wall()), show(2, o.wall()), show(3, t.ratio(tidegate, floor)), show(3, t.ratio(tidegate, peer)), goal,
+		show(2, f.busy()), show(2, a.busy()), show(2, o.busy()), show(3, o.busy()/a.busy()), cpuGoal, "",
+	}, "\t"))
+}
+
+// profiled repeats something for the time of a CPU profile of our server, which it writes.
+func (b *bench) profiled(again func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- b.download("/debug/pprof/profile?seconds=10") }()
+	for {
+		select {
+		case err := <-done:
+			return err
+		default:
+			if err := again(); err != nil {
+				return err
+			}
 		}
-		return fmt.Sprintf("%.3f", x/y)
 	}
-	fmt.Fprintf(b.table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", name,
-		ms(f.wall()), ms(a.wall()), ms(t.wall()), ratio(t.wall(), f.wall()), ratio(t.wall(), a.wall()), goal,
-		ms(a.busy()), ms(t.busy()), ratio(t.busy(), a.busy()), cpuGoal)
+}
+
+// download writes what our server's side door answers to the file of the profile.
+func (b *bench) download(path string) error {
+	response, err := http.Get("http://" + b.running[tidegate].debug + path)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", path, response.Status)
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(b.profile, content, 0o644)
 }

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/tidegate/tidegate/plugin/cmpserver"
 	"github.com/tidegate/tidegate/plugin/cmpserver/protocol"
 )
 
@@ -27,6 +28,16 @@ const (
 	peer     = "argocd"
 	tidegate = "tidegate"
 )
+
+var servers = []string{floor, tidegate, peer}
+
+// krusty is the program that measures kustomize as a library.
+const krusty = "krusty"
+
+// collector is what our server sets for its garbage collector (cmd/internal/serve), as variables for another program.
+func collector() []string {
+	return []string{"GOGC=400", fmt.Sprintf("GOMEMLIMIT=%d", cmpserver.Divide(0).Soft)}
+}
 
 // serverVariable makes this program one of the servers.
 const serverVariable = "TIDEGATE_BENCH_SERVER"
@@ -45,6 +56,8 @@ type process struct {
 	socket  string
 	command *exec.Cmd
 	watch   *watch
+	// debug is where our server's metrics and profiles are.
+	debug string
 }
 
 // start starts a server with a folder of its own below dir.
@@ -67,7 +80,10 @@ func start(name, dir, plugin, kustomize string) (*process, error) {
 	}
 	p.command = exec.Command(os.Args[0], config)
 	if name == tidegate {
-		p.command = exec.Command(plugin, "serve", "--config-dir-path="+config, "--loglevel=error", "--http-address=localhost:"+debugPort, "--pprof")
+		if p.debug, err = freePort(); err != nil {
+			return nil, err
+		}
+		p.command = exec.Command(plugin, "serve", "--config-dir-path="+config, "--loglevel=error", "--http-address="+p.debug, "--pprof")
 	}
 	p.command.Env = append(os.Environ(), serverVariable+"="+name, "ARGOCD_PLUGINSOCKFILEPATH="+home,
 		"ARGOCD_CMP_WORKDIR="+home, "PATH="+filepath.Dir(kustomize)+":"+os.Getenv("PATH"))
@@ -82,8 +98,14 @@ func start(name, dir, plugin, kustomize string) (*process, error) {
 	return p, nil
 }
 
-// debugPort is where our server's metrics and profiles are while the benchmark runs.
-const debugPort = "18090"
+// freePort is an address that nobody listens on.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
 
 // ready returns when the server answers.
 func (p *process) ready() error {

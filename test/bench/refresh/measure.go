@@ -17,33 +17,57 @@ import (
 	"github.com/tidegate/tidegate/test/controlplane"
 )
 
-// measure makes Applications that are rendered in one way, refreshes them several times, and deletes them.
-func measure(ctx context.Context, stack *controlplane.Stack, prefix string, w way, count, rounds int) (measurement, error) {
+// measure makes Applications that are rendered in one way, refreshes them several times after a commit that changes all of
+// them and several times after none, and deletes them.
+func measure(ctx context.Context, stack *controlplane.Stack, prefix string, w way, count, rounds int) (cold, again measurement, err error) {
 	if err := deliver(ctx, stack, prefix, w, count); err != nil {
-		return measurement{}, err
+		return cold, again, err
 	}
 	if _, err := refresh(ctx, stack, prefix, count); err != nil {
-		return measurement{}, err
+		return cold, again, err
 	}
+	cold, err = repeat(rounds, func() (measurement, error) {
+		if err := changeServices(stack, count); err != nil {
+			return measurement{}, err
+		}
+		return refreshMeasured(ctx, stack, prefix, count)
+	})
+	if err != nil {
+		return cold, again, err
+	}
+	again, err = repeat(rounds, func() (measurement, error) { return refreshMeasured(ctx, stack, prefix, count) })
+	if err != nil {
+		return cold, again, err
+	}
+	return cold, again, stack.Staging.DeleteAllOf(ctx, &v1alpha1.Application{}, client.InNamespace(controlplane.Namespace))
+}
+
+// repeat takes the median of each figure.
+func repeat(rounds int, once func() (measurement, error)) (measurement, error) {
 	var walls, cpus, plugins []time.Duration
 	for range rounds {
-		before, err := usage(stack)
+		m, err := once()
 		if err != nil {
 			return measurement{}, err
 		}
-		wall, err := refresh(ctx, stack, prefix, count)
-		if err != nil {
-			return measurement{}, err
-		}
-		after, err := usage(stack)
-		if err != nil {
-			return measurement{}, err
-		}
-		walls = append(walls, wall)
-		plugins = append(plugins, after.plugin-before.plugin)
-		cpus = append(cpus, after.plugin-before.plugin+after.repoServer-before.repoServer)
+		walls, cpus, plugins = append(walls, m.wall), append(cpus, m.cpu), append(plugins, m.plugin)
 	}
-	return measurement{median(walls), median(cpus), median(plugins)}, stack.Staging.DeleteAllOf(ctx, &v1alpha1.Application{}, client.InNamespace(controlplane.Namespace))
+	return measurement{median(walls), median(cpus), median(plugins)}, nil
+}
+
+// refreshMeasured is one refresh, with the CPU time that it takes.
+func refreshMeasured(ctx context.Context, stack *controlplane.Stack, prefix string, count int) (measurement, error) {
+	before, err := usage(stack)
+	if err != nil {
+		return measurement{}, err
+	}
+	wall, err := refresh(ctx, stack, prefix, count)
+	if err != nil {
+		return measurement{}, err
+	}
+	after, err := usage(stack)
+	plugin := after.plugin - before.plugin
+	return measurement{wall, plugin + after.repoServer - before.repoServer, plugin}, err
 }
 
 func median(all []time.Duration) time.Duration {

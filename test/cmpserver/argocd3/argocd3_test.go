@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/argoproj/argo-cd/v3/cmpserver/apiclient"
+	"github.com/argoproj/argo-cd/v3/cmpserver/plugin"
 	"github.com/argoproj/argo-cd/v3/util/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
@@ -179,6 +181,78 @@ func rendered(t *testing.T) (documents []string) {
 		documents = append(documents, string(document))
 	}
 	return documents
+}
+
+// ownServer runs Argo CD 3's own server, which runs the program's render command, and returns Argo CD's client of it.
+func ownServer(t *testing.T) apiclient.ConfigManagementPluginServiceClient {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "cmp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.WriteFile(filepath.Join(dir, "plugin.yaml"), []byte(shipped(t)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", filepath.Dir(program))
+	config, err := plugin.ReadPluginConfig(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("ARGOCD_CMP_WORKDIR", dir)
+	service := plugin.NewService(plugin.CMPServerInitConstants{PluginConfig: *config})
+	if err := service.Init(filepath.Join(dir, "work")); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "tidegate.sock")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer()
+	apiclient.RegisterConfigManagementPluginServiceServer(server, service)
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(listener) }()
+	t.Cleanup(func() {
+		server.Stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	conn, client, err := apiclient.NewConfigManagementPluginClientSet(socket).NewConfigManagementPluginClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return client
+}
+
+func TestAVariableWithoutAValueIsThereForArgoCD3(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"kustomization.yaml": "resources: [settings.yaml]\n",
+		"settings.yaml":      "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {region: \"${REGION}\", cluster: \"${CLUSTER}\"}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, client := range map[string]apiclient.ConfigManagementPluginServiceClient{"exec": ownServer(t), "native": serve(t, shipped(t))} {
+		t.Run(name, func(t *testing.T) {
+			stream, err := client.GenerateManifest(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			variables := append([]string{"ARGOCD_ENV_CLUSTER=a", "ARGOCD_ENV_REGION="}, environment...)
+			if err := cmp.SendRepoStream(t.Context(), dir, dir, stream, variables, nil, cmp.WithTarDoneChan(make(chan bool, 1))); err != nil {
+				t.Fatal(err)
+			}
+			response, err := stream.CloseAndRecv()
+			if err != nil || len(response.GetManifests()) != 1 || !strings.Contains(response.GetManifests()[0], `"region":""`) {
+				t.Errorf("got %v, %v", response.GetManifests(), err)
+			}
+		})
+	}
 }
 
 func TestArgoCD3ShowsTheMessageAndNotAnEndOfFile(t *testing.T) {
