@@ -61,6 +61,13 @@ func (c *Commits) Revision(ctx context.Context, hash string, previous *Revision)
 	return &Revision{ID: hash, Tree: listing.into}, nil
 }
 
+// Exclusively has the repository changed while nobody reads it.
+func (c *Commits) Exclusively(change func() error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return change()
+}
+
 // reopen shows what others have fetched, and forgets what they have replaced.
 func (c *Commits) reopen() error {
 	repository, err := openRepository(c.dir)

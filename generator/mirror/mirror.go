@@ -106,11 +106,10 @@ type Mirror struct {
 	commits *catalog.Commits
 	wake    chan struct{}
 
-	// updating is held during a fetch; saved, seen and rebuilt belong to its holder.
+	// updating is held during a fetch; saved and recloned belong to its holder.
 	updating sync.Mutex
 	saved    saved
-	// rebuilt is the commit for which the copy was last thrown away.
-	rebuilt string
+	recloned recloned
 	// disk is held for reading by those who need packs to stay.
 	disk sync.RWMutex
 

@@ -103,12 +103,15 @@ func (m *Mirror) update(ctx context.Context) (*catalog.Revision, error) {
 	if err != nil {
 		return nil, err
 	}
-	revision, err := m.list(ctx, head)
-	if err != nil {
-		return nil, err
+	revision, err := m.read(ctx, head)
+	var known *doubt
+	if errors.As(err, &known) && known.reason == Incomplete {
+		if head, err = m.reclone(ctx, head, err); err != nil {
+			return nil, err
+		}
+		revision, err = m.read(ctx, head)
 	}
-	m.sawHead(revision.ID)
-	if err := m.judge(ctx, revision); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	if err := m.adopt(ctx, revision); err != nil {
@@ -120,6 +123,19 @@ func (m *Mirror) update(ctx context.Context) (*catalog.Revision, error) {
 		m.log.Warn("the mirror's packs could not be joined; it grows until they are", "error", err)
 	}
 	return revision, nil
+}
+
+// read lists the files of the branch's commit, and judges it.
+func (m *Mirror) read(ctx context.Context, head string) (*catalog.Revision, error) {
+	m.mu.Lock()
+	last := m.revision
+	m.mu.Unlock()
+	revision, err := list(ctx, m.commits, head, last)
+	if err != nil {
+		return nil, err
+	}
+	m.sawHead(revision.ID)
+	return revision, m.judge(ctx, revision)
 }
 
 // sawHead notes that the repository could be read, and where its branch is.
