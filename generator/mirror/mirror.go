@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -161,7 +160,7 @@ func Open(options Options) (*Mirror, error) {
 // restore takes what the folder holds, and removes what cannot be believed.
 func (m *Mirror) restore(ctx context.Context) error {
 	m.state = State{Reason: Unread, Doubt: "the repository has not been read since the generator started"}
-	wanted := saved{URL: git.NormalizeGitURLAllowInvalid(m.options.URL), Branch: m.options.Branch}
+	wanted := saved{URL: git.NormalizeGitURLAllowInvalid(Shown(m.options.URL)), Branch: m.options.Branch}
 	found, err := m.store.load()
 	if err == nil && found.URL == wanted.URL && found.Branch == wanted.Branch {
 		m.saved = *found
@@ -173,7 +172,7 @@ func (m *Mirror) restore(ctx context.Context) error {
 	case err != nil:
 		m.log.Warn("the mirror's state cannot be read; it is made anew", "folder", m.options.Dir, "error", err)
 	default:
-		m.log.Info("the folder mirrors another repository or branch; it is made anew", "folder", m.options.Dir, "other", found.URL, "branch", found.Branch)
+		m.log.Info("the folder mirrors another repository or branch; it is made anew", "folder", m.options.Dir, "other", Shown(found.URL), "branch", found.Branch)
 	}
 	m.saved = wanted
 	return m.store.reset()
@@ -258,11 +257,4 @@ func (m *Mirror) Branch() string { return m.options.Branch }
 func Scratch(dir string) string { return filepath.Join(dir, scratch) }
 
 // Shown is a URL as it may be logged: its user may be a token.
-func Shown(repoURL string) string {
-	parsed, err := url.Parse(repoURL)
-	if err != nil || parsed.User == nil || parsed.Scheme == "ssh" {
-		return repoURL
-	}
-	parsed.User = nil
-	return parsed.String()
-}
+func Shown(repoURL string) string { return credentials.Shown(repoURL) }

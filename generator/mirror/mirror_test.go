@@ -512,6 +512,8 @@ func TestWhatIsNotSafeToReadIsRefused(t *testing.T) {
 	for _, test := range []struct{ url, want string }{
 		{"http://example.com/repo", "allow it explicitly"},
 		{"https://user:password@example.com/repo", "holds a password"},
+		{"https://user:pass word@example.com/repo", "cannot be parsed"},
+		{"http://user:password@example.com:port/repo", "cannot be parsed"},
 		{"git://example.com/repo", "starts with https://"},
 		{"ext::sh -c id", ""},
 		{"/some/folder", "starts with https://"},
@@ -524,7 +526,7 @@ func TestWhatIsNotSafeToReadIsRefused(t *testing.T) {
 				err = errors.Join(m.Update(t.Context()), m.Close())
 			}
 		}
-		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "user:password") {
+		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "user:pass") {
 			t.Errorf("%q: %v", test.url, err)
 		}
 	}
