@@ -44,8 +44,8 @@ type Options struct {
 	// Keys are the armored public keys that a commit must be signed with, read for each new commit; nil asks for no
 	// signature.
 	Keys func(ctx context.Context) (map[string]string, error)
-	// Witness tells the last good commit as others know it, which a mirror that has none of its own must follow; empty where
-	// nobody knows. Nil: nobody is asked, and the first commit must only be well formed.
+	// Witness tells the last good commit as others know it, which every commit must follow as it must follow the mirror's own;
+	// empty where nobody knows. Nil: nobody is asked, and the first commit must only be well formed.
 	Witness func(ctx context.Context) (string, error)
 	// Accept are commits (of 40 digits) that an operator has confirmed although they do not follow the last good one.
 	Accept []string
@@ -105,9 +105,11 @@ type Mirror struct {
 	commits *catalog.Commits
 	wake    chan struct{}
 
-	// updating is held during a fetch; saved and recloned belong to its holder.
+	// updating is held during a fetch; saved, knowing and recloned belong to its holder.
 	updating sync.Mutex
 	saved    saved
+	// knowing is what others had when the last good revision was taken.
+	knowing  string
 	recloned recloned
 	// disk is held for reading by those who need packs to stay.
 	disk sync.RWMutex
@@ -115,8 +117,10 @@ type Mirror struct {
 	mu       sync.Mutex
 	state    State
 	revision *catalog.Revision
-	accept   []string
-	notify   []chan<- struct{}
+	// instead is knowing, of the revision in state.
+	instead string
+	accept  []string
+	notify  []chan<- struct{}
 }
 
 // Open opens the mirror in a folder, and serves what was good when it was closed. It reads nothing from the remote
