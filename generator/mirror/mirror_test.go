@@ -194,8 +194,7 @@ func TestWhatOthersTookIsAskedForBeforeTheBranchIs(t *testing.T) {
 	remote := newUpstream(t, config)
 	options := remote.options()
 	options.Witness = func(context.Context) (string, error) {
-		defer remote.commit(map[string]string{"README.md": rand.Text()})
-		return remote.head(), nil
+		return remote.commit(map[string]string{"README.md": rand.Text()}), nil
 	}
 	m := open(t, options)
 	for range 3 {
