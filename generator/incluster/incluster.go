@@ -175,15 +175,15 @@ func (g *Generator) doubtsOf() []func() string {
 	return out
 }
 
-// confirmed tells when the mirror's revision was last seen to be the newest; it is not while a newer one is being fetched.
+// confirmed tells when a revision of the mirror was last seen to be the newest; it is not while a newer one is being fetched.
 // Nothing is behind a source that is no mirror.
-func (g *Generator) confirmed() func() time.Time {
+func (g *Generator) confirmed() func(revision string) time.Time {
 	if g.mirror == nil {
 		return nil
 	}
-	return func() time.Time {
+	return func(revision string) time.Time {
 		state := g.mirror.State()
-		if state.Seen != state.Revision {
+		if state.Seen != revision || state.Revision != revision {
 			return time.Time{}
 		}
 		return state.Contact
