@@ -125,7 +125,7 @@ func (g *Generator) Close() error {
 
 // Run reads and watches until the context ends, and does what the leader does whenever this replica is it.
 func (g *Generator) Run(ctx context.Context) error {
-	g.events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: g.kube.CoreV1().Events(g.Namespace)})
+	g.recordEvents()
 	tasks := []func(context.Context) error{
 		func(ctx context.Context) error { g.fleet.Run(ctx); return nil },
 		func(ctx context.Context) error { g.live.Run(ctx); return nil },
@@ -135,6 +135,11 @@ func (g *Generator) Run(ctx context.Context) error {
 		tasks = append(tasks, g.mirror.Run, g.herald.run)
 	}
 	return together(ctx, tasks)
+}
+
+// recordEvents writes what is told from now on.
+func (g *Generator) recordEvents() {
+	g.events.StartRecordingToSink(telling{&typedcorev1.EventSinkImpl{Interface: g.kube.CoreV1().Events(g.Namespace)}})
 }
 
 // together runs tasks until the context ends; when one fails, the others end too.
