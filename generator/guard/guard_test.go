@@ -381,30 +381,6 @@ func TestWhatTheLimitHoldsIsRememberedByTheApplicationSet(t *testing.T) {
 	}
 }
 
-func TestThoseWhoAskAtTheSameTimeShareTheWork(t *testing.T) {
-	w := newWorld(t, "api")
-	w.trusted, w.listing = false, make(chan struct{})
-	g := w.guard(&said{})
-	var all sync.WaitGroup
-	started := make(chan struct{}, 200)
-	for range 200 {
-		all.Go(func() {
-			started <- struct{}{}
-			if _, err := g.Answer(t.Context(), asked); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	for range 200 {
-		<-started
-	}
-	close(w.listing)
-	all.Wait()
-	if lists := w.lists.Load(); lists > 50 {
-		t.Errorf("%d lists for 200 who ask", lists)
-	}
-}
-
 // An Application is deleted by a revision that is not the newest any more, if this fails: its overlay was gone at that one,
 // and is back at the newest, which was confirmed while the older one was still being rendered.
 func TestWhatConfirmsANewerRevisionConfirmsNoOlderOne(t *testing.T) {
