@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -93,6 +94,8 @@ func (f *generatorFlags) serveCluster(ctx context.Context, c *cobra.Command, opt
 		return err
 	}
 	o.Log = options.Log
+	// What client-go complains of, an Event that may not be written among it, stands in the log with all else.
+	klog.SetSlogLogger(o.Log)
 	generator, err := incluster.New(o)
 	if err != nil {
 		return err

@@ -23,6 +23,9 @@ const maxEntries = 1_000_000
 // maxPath is how long a path may be, as on Linux: it bounds how deep folders may be nested.
 const maxPath = 4096
 
+// MaxFile is how many bytes a file may have that is read: it is held in memory, and what is packed says nothing of its size.
+const MaxFile = 32 << 20
+
 // Commits reads the commits of a Git repository on disk.
 type Commits struct {
 	dir string
@@ -59,6 +62,13 @@ func (c *Commits) Revision(ctx context.Context, hash string, previous *Revision)
 		return nil, fmt.Errorf("%s, revision %s: %w", c.dir, hash, err)
 	}
 	return &Revision{ID: hash, Tree: listing.into}, nil
+}
+
+// Exclusively has the repository changed while nobody reads it.
+func (c *Commits) Exclusively(change func() error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return change()
 }
 
 // reopen shows what others have fetched, and forgets what they have replaced.
@@ -172,7 +182,15 @@ func (c *Commits) read(e *entry) ([]byte, error) {
 }
 
 func readBlob(repository *git.Repository, e *entry) ([]byte, error) {
-	blob, err := repository.BlobObject(plumbing.Hash([]byte(e.hash)))
+	hash := plumbing.Hash([]byte(e.hash))
+	size, err := repository.Storer.EncodedObjectSize(hash)
+	if err != nil {
+		return nil, err
+	}
+	if size > MaxFile {
+		return nil, fmt.Errorf("it has %d bytes, and no more than %d are read", size, MaxFile)
+	}
+	blob, err := repository.BlobObject(hash)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -101,5 +102,32 @@ func TestACommitThatGitWouldNotMakeIsRefused(t *testing.T) {
 				t.Errorf("%v, want %s", err, test.want)
 			}
 		})
+	}
+}
+
+func TestAFileThatWouldNotFitIntoMemoryIsNotRead(t *testing.T) {
+	dir := t.TempDir()
+	repository, err := git.PlainInit(dir, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zeros := store(t, repository, func(o plumbing.EncodedObject) error {
+		o.SetType(plumbing.BlobObject)
+		to, err := o.Writer()
+		if err != nil {
+			return err
+		}
+		_, err = to.Write(make([]byte, MaxFile+1))
+		return errors.Join(err, to.Close())
+	})
+	tree := store(t, repository, (&object.Tree{Entries: []object.TreeEntry{{Name: "tidegate.yaml", Mode: filemode.Regular, Hash: zeros}}}).Encode)
+	by := object.Signature{Name: "a", Email: "a@example.com", When: time.Unix(1, 0)}
+	hash := store(t, repository, (&object.Commit{Author: by, Committer: by, Message: "x", TreeHash: tree}).Encode)
+	revision, err := OpenCommits(dir).Revision(t.Context(), hash.String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if content, err := revision.Tree.ReadFile("tidegate.yaml"); err == nil || !strings.Contains(err.Error(), "tidegate.yaml: it has 33554433 bytes") {
+		t.Errorf("%d bytes, %v", len(content), err)
 	}
 }

@@ -45,8 +45,6 @@ func (g *Guard) demand(ctx context.Context, input params.Input, live bool) (*dem
 	if why := g.doubt(); why != "" {
 		return &demand{unknown: why}, nil
 	}
-	// Before it is read: what is read may be newer, and never older.
-	confirmed := g.Confirmed()
 	view, err := g.Repository.Read(ctx)
 	if err != nil {
 		return unknown(ctx, err)
@@ -63,7 +61,8 @@ func (g *Guard) demand(ctx context.Context, input params.Input, live bool) (*dem
 	if err != nil {
 		return nil, err
 	}
-	out.ground.Confirmed = confirmed
+	// Of what was read: it may be older than what the repository shows by now, where others had begun to read it before.
+	out.ground.Confirmed = g.Confirmed(view.Revision)
 	out.findings = slices.Concat(out.findings, g.undeclared(view))
 	return out, nil
 }

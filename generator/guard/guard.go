@@ -41,9 +41,9 @@ type Options struct {
 	Fleet      fleet.Fleet
 	// Doubts say each why a source may not show the truth; empty where it does.
 	Doubts []func() string
-	// Confirmed is when the revision that the repository gives was last seen to be the newest: where replicas read it each for
-	// itself, one may be behind the other. The zero time is that it is not known to be the newest. Nil: it is at any time.
-	Confirmed func() time.Time
+	// Confirmed is when a revision was last seen to be the repository's newest: where replicas read it each for itself, one may
+	// be behind the other. The zero time is that it is not known to be the newest. Nil: it is at any time.
+	Confirmed func(revision string) time.Time
 	Live      Live
 	Policy    admission.Policy
 	// Tell is told of each decision that says something new. Nil: nobody is.
@@ -76,7 +76,7 @@ func New(options Options) *Guard {
 		options.Now = time.Now
 	}
 	if options.Confirmed == nil {
-		options.Confirmed = options.Now
+		options.Confirmed = func(string) time.Time { return options.Now() }
 	}
 	return &Guard{Options: options, memory: newMemory()}
 }

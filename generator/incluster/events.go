@@ -1,8 +1,11 @@
 package incluster
 
 import (
+	"errors"
+
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/tools/record"
@@ -31,4 +34,33 @@ func newBroadcaster() record.EventBroadcaster {
 		},
 		QPS: 1. / 20,
 	})
+}
+
+// telling has client-go, which writes Events and logs what the API server refuses, say what to do about that.
+type telling struct{ record.EventSink }
+
+func (t telling) Create(event *corev1.Event) (*corev1.Event, error) {
+	out, err := t.EventSink.Create(event)
+	return out, advised(err)
+}
+
+func (t telling) Update(event *corev1.Event) (*corev1.Event, error) {
+	out, err := t.EventSink.Update(event)
+	return out, advised(err)
+}
+
+func (t telling) Patch(event *corev1.Event, data []byte) (*corev1.Event, error) {
+	out, err := t.EventSink.Patch(event, data)
+	return out, advised(err)
+}
+
+// advised stays an error of its kind: client-go tries again what it does not know.
+func advised(err error) error {
+	var status *apierrors.StatusError
+	if !apierrors.IsForbidden(err) || !errors.As(err, &status) {
+		return err
+	}
+	out := *status
+	out.ErrStatus.Message += "; no Event tells what is held, let in or ended until the service account has the rights of manifests/generator-rbac.yaml"
+	return &out
 }

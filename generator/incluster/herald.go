@@ -37,10 +37,14 @@ type herald struct {
 	// state is what this replica's mirror knows, fetch has it look.
 	state func() mirror.State
 	fetch func()
-	log   *slog.Logger
+	// follows tells whether the last good revision follows another one, or was taken instead of it.
+	follows func(ctx context.Context, other string) (bool, error)
+	log     *slog.Logger
 
-	mine, theirs, good string
-	failing            bool
+	mine, theirs string
+	// good and beside are the last good revisions, this replica's and that of the others, that were compared last.
+	good, beside string
+	failing      bool
 }
 
 // sourceOf names a branch of a repository in a word or two.
@@ -57,11 +61,16 @@ func (h *herald) witness(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return h.goodOf(lease), nil
+}
+
+// goodOf is the last good commit in a Lease; empty for one of another source.
+func (h *herald) goodOf(lease *coordinationv1.Lease) string {
 	revision, source, _ := strings.Cut(lease.Annotations[goodAnnotation], " ")
 	if source != h.source {
-		return "", nil
+		return ""
 	}
-	return revision, nil
+	return revision
 }
 
 // run looks until the context ends.
@@ -92,8 +101,11 @@ func (h *herald) look(ctx context.Context) error {
 	if state.Seen != h.mine && state.Seen != theirs {
 		news[revisionAnnotation], theirs = state.Seen, state.Seen
 	}
-	if good := state.Revision + " " + h.source; state.Revision != "" && good != lease.Annotations[goodAnnotation] && state.Revision != h.good {
-		news[goodAnnotation] = good
+	beside := h.goodOf(lease)
+	if newer, err := h.newer(ctx, state.Revision, beside); err != nil {
+		return err
+	} else if newer {
+		news[goodAnnotation] = state.Revision + " " + h.source
 	}
 	if err := h.tell(ctx, lease, news); apierrors.IsConflict(err) {
 		return nil // the leader has renewed it: the next look tells
@@ -103,8 +115,17 @@ func (h *herald) look(ctx context.Context) error {
 	if theirs != h.theirs && theirs != state.Seen {
 		h.fetch()
 	}
-	h.mine, h.theirs, h.good = state.Seen, theirs, state.Revision
+	h.mine, h.theirs, h.good, h.beside = state.Seen, theirs, state.Revision, beside
 	return nil
+}
+
+// newer tells whether this replica's last good revision takes the place of that of the others: a replica that lags behind,
+// as one does that has just been started, must not have those to come begin with less. What was compared is not again.
+func (h *herald) newer(ctx context.Context, good, beside string) (bool, error) {
+	if good == "" || good == beside || good == h.good && beside == h.beside {
+		return false, nil
+	}
+	return h.follows(ctx, beside)
 }
 
 // tell writes annotations of the Lease.

@@ -1,8 +1,10 @@
 package incluster
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,7 +23,9 @@ import (
 type replica struct {
 	herald
 	revision string
-	fetches  int
+	// before are the revisions that lead to it, as far as it knows.
+	before  []string
+	fetches int
 }
 
 func newReplica(client *fake.Clientset, remote *string) *replica {
@@ -30,7 +34,10 @@ func newReplica(client *fake.Clientset, remote *string) *replica {
 		leases: client.CoordinationV1().Leases("argocd"), lease: "lease", log: slog.New(slog.DiscardHandler),
 		source: sourceOf("main", "https://token@example.com/platform.git"),
 		state:  func() mirror.State { return mirror.State{Seen: r.revision, Revision: r.revision} },
-		fetch:  func() { r.fetches++; r.revision = *remote },
+		fetch:  func() { r.fetches++; r.before, r.revision = append(r.before, r.revision), *remote },
+		follows: func(_ context.Context, other string) (bool, error) {
+			return other == "" || slices.Contains(r.before, other), nil
+		},
 	}
 	return r
 }
@@ -84,6 +91,27 @@ func TestWhatWasGoodLastIsKnownToReplicasToCome(t *testing.T) {
 	lease, err := fresh.leases.Get(t.Context(), "lease", metav1.GetOptions{})
 	if err != nil || strings.Contains(lease.Annotations[goodAnnotation], "token") {
 		t.Errorf("%v, %v", lease.Annotations, err)
+	}
+}
+
+// A replica that lags behind must not have those to come begin with less than others have served.
+func TestAnOlderRevisionNeverTakesThePlaceOfANewerOne(t *testing.T) {
+	client := fake.NewClientset(&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "argocd", Name: "lease"}})
+	remote := "first"
+	ahead, behind := newReplica(client, &remote), newReplica(client, &remote)
+	remote = "second"
+	ahead.fetch()
+	look(t, ahead)
+	behind.fetch = func() {} // the repository cannot be reached
+	look(t, behind, ahead, behind)
+	if good, err := behind.witness(t.Context()); good != "second" || err != nil {
+		t.Errorf("%q, %v; want second", good, err)
+	}
+	remote = "third"
+	ahead.fetch()
+	look(t, behind, ahead, behind)
+	if good, err := behind.witness(t.Context()); good != "third" || err != nil {
+		t.Errorf("%q, %v; want third", good, err)
 	}
 }
 

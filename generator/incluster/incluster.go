@@ -125,7 +125,7 @@ func (g *Generator) Close() error {
 
 // Run reads and watches until the context ends, and does what the leader does whenever this replica is it.
 func (g *Generator) Run(ctx context.Context) error {
-	g.events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: g.kube.CoreV1().Events(g.Namespace)})
+	g.recordEvents()
 	tasks := []func(context.Context) error{
 		func(ctx context.Context) error { g.fleet.Run(ctx); return nil },
 		func(ctx context.Context) error { g.live.Run(ctx); return nil },
@@ -135,6 +135,11 @@ func (g *Generator) Run(ctx context.Context) error {
 		tasks = append(tasks, g.mirror.Run, g.herald.run)
 	}
 	return together(ctx, tasks)
+}
+
+// recordEvents writes what is told from now on.
+func (g *Generator) recordEvents() {
+	g.events.StartRecordingToSink(telling{&typedcorev1.EventSinkImpl{Interface: g.kube.CoreV1().Events(g.Namespace)}})
 }
 
 // together runs tasks until the context ends; when one fails, the others end too.
@@ -175,15 +180,15 @@ func (g *Generator) doubtsOf() []func() string {
 	return out
 }
 
-// confirmed tells when the mirror's revision was last seen to be the newest; it is not while a newer one is being fetched.
+// confirmed tells when a revision of the mirror was last seen to be the newest; it is not while a newer one is being fetched.
 // Nothing is behind a source that is no mirror.
-func (g *Generator) confirmed() func() time.Time {
+func (g *Generator) confirmed() func(revision string) time.Time {
 	if g.mirror == nil {
 		return nil
 	}
-	return func() time.Time {
+	return func(revision string) time.Time {
 		state := g.mirror.State()
-		if state.Seen != state.Revision {
+		if state.Seen != revision || state.Revision != revision {
 			return time.Time{}
 		}
 		return state.Contact

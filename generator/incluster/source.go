@@ -38,7 +38,7 @@ func (g *Generator) openSource() error {
 	if g.mirror, err = mirror.Open(options); err != nil {
 		return err
 	}
-	g.herald.state, g.herald.fetch = g.mirror.State, g.mirror.Fetch
+	g.herald.state, g.herald.fetch, g.herald.follows = g.mirror.State, g.mirror.Fetch, g.mirror.Follows
 	g.source = g.mirror
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"slices"
 
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -19,7 +21,10 @@ import (
 const maxHaves = 256
 
 // fetch asks where the branch is, and stores what leads to it.
-func (m *Mirror) fetch(ctx context.Context) (string, error) {
+func (m *Mirror) fetch(ctx context.Context) (string, error) { return m.connected(ctx, m.fetchFrom) }
+
+// connected does something with the remote repository, with as much room as there is for what it sends.
+func (m *Mirror) connected(ctx context.Context, do func(context.Context, remote.Session, int64) (string, error)) (string, error) {
 	access := &credentials.Access{}
 	if m.options.Access != nil {
 		found, err := m.options.Access(ctx, m.options.URL)
@@ -36,7 +41,7 @@ func (m *Mirror) fetch(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	head, err := m.fetchFrom(ctx, session, m.options.SizeLimit-size)
+	head, err := do(ctx, session, max(m.options.SizeLimit-size, 0))
 	if errors.Is(err, remote.ErrTooLarge) {
 		err = fmt.Errorf("%w, %d bytes; raise it, or empty %s if the history was rewritten often", err, m.options.SizeLimit, m.options.Dir)
 	}
@@ -47,17 +52,13 @@ func (m *Mirror) fetch(ctx context.Context) (string, error) {
 }
 
 func (m *Mirror) fetchFrom(ctx context.Context, session remote.Session, room int64) (string, error) {
-	head, err := remote.Head(ctx, session, m.options.Branch)
-	var missing *remote.NoBranchError
-	if errors.As(err, &missing) || errors.Is(err, remote.ErrEmpty) {
-		return "", &doubt{NoBranch, err}
-	}
+	head, err := m.head(ctx, session)
 	if err != nil {
 		return "", err
 	}
-	repository, err := m.repository()
+	repository, err := git.PlainOpen(m.store.repository())
 	if err != nil {
-		return "", err
+		return head.String(), m.replace(ctx, session, head, room, err)
 	}
 	if _, err := repository.CommitObject(head); err == nil {
 		return head.String(), nil
@@ -66,19 +67,61 @@ func (m *Mirror) fetchFrom(ctx context.Context, session remote.Session, room int
 	if err != nil {
 		return "", err
 	}
-	return head.String(), addAndClose(m.store, pack, max(room, 0))
+	return head.String(), addAndClose(m.store, pack, room)
 }
 
-// repository opens the copy, or an empty one where that has become impossible.
-func (m *Mirror) repository() (*git.Repository, error) {
-	repository, err := git.PlainOpen(m.store.repository())
-	if err == nil {
-		return repository, nil
+// head is where the branch is.
+func (m *Mirror) head(ctx context.Context, session remote.Session) (plumbing.Hash, error) {
+	head, err := remote.Head(ctx, session, m.options.Branch)
+	var missing *remote.NoBranchError
+	if errors.As(err, &missing) || errors.Is(err, remote.ErrEmpty) {
+		err = &doubt{NoBranch, err}
 	}
-	if err := m.rebuild(err); err != nil {
-		return nil, err
+	return head, err
+}
+
+// replace clones the repository anew, beside the copy, and puts the clone in its place once it has all that it must have:
+// what is left of the last good revision is all that there is of it until then.
+func (m *Mirror) replace(ctx context.Context, session remote.Session, head plumbing.Hash, room int64, cause error) (err error) {
+	m.log.Warn("the mirror is damaged, or the repository is; it is cloned anew, and replaced if the clone is complete",
+		"folder", m.options.Dir, "revision", head, "error", cause)
+	next := m.store.second()
+	defer func() { err = errors.Join(err, os.RemoveAll(next.dir)) }()
+	if err := next.reset(); err != nil {
+		return err
 	}
-	return git.PlainOpen(m.store.repository())
+	pack, err := session.Pack(ctx, head, nil)
+	if err != nil {
+		return err
+	}
+	if err := addAndClose(next, pack, room); err != nil {
+		return err
+	}
+	if err := m.complete(ctx, next, head.String()); err != nil {
+		return err
+	}
+	m.disk.Lock()
+	defer m.disk.Unlock()
+	return m.commits.Exclusively(func() error { return m.store.become(next) })
+}
+
+// complete doubts a clone that lacks some of the branch's commit, or the last good revision. A commit that is accepted needs
+// none before it.
+func (m *Mirror) complete(ctx context.Context, clone *store, head string) error {
+	commits := catalog.OpenCommits(clone.repository())
+	revision, err := list(ctx, commits, head, nil)
+	if err != nil || m.saved.Revision == "" || slices.Contains(m.acceptable(), head) {
+		return err
+	}
+	repository, err := git.PlainOpen(clone.repository())
+	if err != nil {
+		return err
+	}
+	if err := m.follows(ctx, repository, m.saved.Revision, head); err != nil {
+		return err
+	}
+	_, err = list(ctx, commits, m.saved.Revision, revision)
+	return err
 }
 
 func addAndClose(store *store, pack io.ReadCloser, room int64) error {
@@ -128,37 +171,46 @@ func walk(ctx context.Context, repository *git.Repository, from string, each fun
 	}
 }
 
-// list lists the files of the branch's commit. What the copy lacks may be missing here or there: the copy is thrown away
-// once for each commit, to know.
-func (m *Mirror) list(ctx context.Context, head string) (*catalog.Revision, error) {
-	m.mu.Lock()
-	last := m.revision
-	m.mu.Unlock()
-	revision, err := m.commits.Revision(ctx, head, last)
-	if err == nil || ctx.Err() != nil {
-		return revision, err
-	}
-	if m.rebuilt != head {
-		m.rebuilt = head
-		if err := m.rebuild(err); err != nil {
-			return nil, err
-		}
-		if head, err = m.fetch(ctx); err != nil {
-			return nil, err
-		}
-		// What was known of the copy that is gone is not to be relied on.
-		revision, err = m.commits.Revision(ctx, head, nil)
-	}
+// list lists the files of a commit, and doubts one that is not all there.
+func list(ctx context.Context, commits *catalog.Commits, commit string, previous *catalog.Revision) (*catalog.Revision, error) {
+	revision, err := commits.Revision(ctx, commit, previous)
 	if err != nil && ctx.Err() == nil {
 		err = doubtf(Incomplete, "the repository lacks some of what its newest commit refers to, or the commit cannot be read: %w", err)
 	}
 	return revision, err
 }
 
-// rebuild throws the copy away, to be cloned anew. Its error is that this failed.
-func (m *Mirror) rebuild(cause error) error {
-	m.log.Warn("the mirror is damaged; it is removed and cloned anew", "folder", m.options.Dir, "error", cause)
-	m.disk.Lock()
-	defer m.disk.Unlock()
-	return m.store.reset()
+// recloned tells what came of cloning the repository anew because of a commit.
+type recloned struct {
+	head string
+	// fetches found the commit incomplete.
+	fetches int
+	// doubt is why the clone was not put in the copy's place.
+	doubt *doubt
+}
+
+// reclone clones the repository anew because of a commit that is not all there, which the copy may be to blame for, or the
+// repository, which may be repaired. It does so the less often the longer that lasts; between, it is the doubt that there
+// was.
+func (m *Mirror) reclone(ctx context.Context, head string, cause error) (string, error) {
+	if m.recloned.head != head {
+		m.recloned = recloned{head: head}
+	}
+	m.recloned.fetches++
+	if often := m.recloned.fetches; often&(often-1) != 0 && !slices.Contains(m.acceptable(), head) {
+		if m.recloned.doubt != nil {
+			return "", m.recloned.doubt
+		}
+		return "", cause
+	}
+	head, err := m.connected(ctx, func(ctx context.Context, session remote.Session, room int64) (string, error) {
+		head, err := m.head(ctx, session)
+		if err != nil {
+			return "", err
+		}
+		return head.String(), m.replace(ctx, session, head, room, cause)
+	})
+	m.recloned.doubt = nil
+	errors.As(err, &m.recloned.doubt)
+	return head, err
 }

@@ -17,8 +17,9 @@ import (
 	"github.com/tidegate/tidegate/internal/platform"
 )
 
-// judge tells whether a commit may follow the last good one. A nil error means that it may.
-func (m *Mirror) judge(ctx context.Context, revision *catalog.Revision) error {
+// judge tells whether a commit may follow the last good one, and the one that others took for it when the branch was not yet
+// asked for: what they have accepted since may be newer. A nil error means that it may.
+func (m *Mirror) judge(ctx context.Context, revision *catalog.Revision, witnessed string) error {
 	repository, err := git.PlainOpen(m.store.repository())
 	if err != nil {
 		return err
@@ -29,22 +30,30 @@ func (m *Mirror) judge(ctx context.Context, revision *catalog.Revision) error {
 	if _, err := revision.Tree.Lstat(platform.File); err != nil {
 		return doubtf(Emptied, "%s is missing at the root of the repository, revision %s; it must come back", platform.File, revision.ID)
 	}
-	base, err := m.accepted(ctx, repository, revision.ID)
-	if err != nil || base == revision.ID {
-		return err
+	bases := []string{m.saved.Revision, witnessed}
+	if accepted := m.accepted(ctx, repository, revision.ID); accepted != "" {
+		bases = []string{accepted}
 	}
-	if err := m.follows(ctx, repository, base, revision.ID); err != nil {
-		return err
+	for i, base := range bases {
+		if base == revision.ID || base == "" && strings.Join(bases, "") != "" || slices.Contains(bases[:i], base) {
+			continue
+		}
+		if err := m.follows(ctx, repository, base, revision.ID); err != nil {
+			return err
+		}
+		if err := m.emptied(ctx, base, revision); err != nil {
+			return err
+		}
 	}
-	return m.emptied(ctx, base, revision)
+	return nil
 }
 
-// accepted returns the revision to compare with: the last good one, or one that an operator has accepted instead. A mirror
-// that has no last good one asks others for theirs.
-func (m *Mirror) accepted(ctx context.Context, repository *git.Repository, head string) (string, error) {
+// accepted returns the revision that an operator has accepted instead of the last good one, and that a commit is or follows;
+// empty where there is none.
+func (m *Mirror) accepted(ctx context.Context, repository *git.Repository, head string) string {
 	for _, revision := range m.acceptable() {
 		if revision == head {
-			return head, nil
+			return head
 		}
 		before, err := descends(ctx, repository, head, revision)
 		if err != nil || !before {
@@ -54,14 +63,22 @@ func (m *Mirror) accepted(ctx context.Context, repository *git.Repository, head 
 		if known, err := descends(ctx, repository, m.saved.Revision, revision); err != nil || known {
 			continue
 		}
-		return revision, nil
+		return revision
 	}
-	if m.saved.Revision != "" || m.options.Witness == nil {
-		return m.saved.Revision, nil
+	return ""
+}
+
+// witnessed is the last good commit as others know it; empty where nobody does.
+func (m *Mirror) witnessed(ctx context.Context) (string, error) {
+	if m.options.Witness == nil {
+		return "", nil
 	}
 	known, err := m.options.Witness(ctx)
-	if err != nil {
+	if err != nil && m.saved.Revision == "" {
 		return "", doubtf(Unread, "the copy is new, and which revision was the last good one cannot be read: %w", err)
+	}
+	if err != nil {
+		return "", fmt.Errorf("which revision other replicas took for the last good one cannot be read: %w", err)
 	}
 	return known, nil
 }
@@ -166,7 +183,7 @@ func (m *Mirror) signed(ctx context.Context, repository *git.Repository, revisio
 }
 
 // adopt makes a revision the last good one, and makes sure that it is after a restart.
-func (m *Mirror) adopt(ctx context.Context, revision *catalog.Revision) error {
+func (m *Mirror) adopt(ctx context.Context, revision *catalog.Revision, witnessed string) error {
 	repository, err := git.PlainOpen(m.store.repository())
 	if err != nil {
 		return err
@@ -186,6 +203,28 @@ func (m *Mirror) adopt(ctx context.Context, revision *catalog.Revision) error {
 	if err := m.store.save(next); err != nil {
 		return err
 	}
-	m.saved = next
+	m.saved, m.knowing = next, witnessed
 	return nil
+}
+
+// Follows tells whether the last good revision is another one, comes after it, or was taken with the knowledge that others
+// had that one.
+func (m *Mirror) Follows(ctx context.Context, other string) (bool, error) {
+	m.mu.Lock()
+	good, instead := m.state.Revision, m.instead
+	m.mu.Unlock()
+	if other == "" || other == good || good != "" && other == instead {
+		return true, nil
+	}
+	m.disk.RLock()
+	defer m.disk.RUnlock()
+	repository, err := git.PlainOpen(m.store.repository())
+	if err != nil {
+		return false, err
+	}
+	follows, err := descends(ctx, repository, good, other)
+	if errors.Is(err, plumbing.ErrObjectNotFound) {
+		return false, nil
+	}
+	return follows, err
 }

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -45,8 +44,8 @@ type Options struct {
 	// Keys are the armored public keys that a commit must be signed with, read for each new commit; nil asks for no
 	// signature.
 	Keys func(ctx context.Context) (map[string]string, error)
-	// Witness tells the last good commit as others know it, which a mirror that has none of its own must follow; empty where
-	// nobody knows. Nil: nobody is asked, and the first commit must only be well formed.
+	// Witness tells the last good commit as others know it, which every commit must follow as it must follow the mirror's own;
+	// empty where nobody knows. Nil: nobody is asked, and the first commit must only be well formed.
 	Witness func(ctx context.Context) (string, error)
 	// Accept are commits (of 40 digits) that an operator has confirmed although they do not follow the last good one.
 	Accept []string
@@ -106,19 +105,22 @@ type Mirror struct {
 	commits *catalog.Commits
 	wake    chan struct{}
 
-	// updating is held during a fetch; saved, seen and rebuilt belong to its holder.
+	// updating is held during a fetch; saved, knowing and recloned belong to its holder.
 	updating sync.Mutex
 	saved    saved
-	// rebuilt is the commit for which the copy was last thrown away.
-	rebuilt string
+	// knowing is what others had when the last good revision was taken.
+	knowing  string
+	recloned recloned
 	// disk is held for reading by those who need packs to stay.
 	disk sync.RWMutex
 
 	mu       sync.Mutex
 	state    State
 	revision *catalog.Revision
-	accept   []string
-	notify   []chan<- struct{}
+	// instead is knowing, of the revision in state.
+	instead string
+	accept  []string
+	notify  []chan<- struct{}
 }
 
 // Open opens the mirror in a folder, and serves what was good when it was closed. It reads nothing from the remote
@@ -162,7 +164,7 @@ func Open(options Options) (*Mirror, error) {
 // restore takes what the folder holds, and removes what cannot be believed.
 func (m *Mirror) restore(ctx context.Context) error {
 	m.state = State{Reason: Unread, Doubt: "the repository has not been read since the generator started"}
-	wanted := saved{URL: git.NormalizeGitURLAllowInvalid(m.options.URL), Branch: m.options.Branch}
+	wanted := saved{URL: git.NormalizeGitURLAllowInvalid(Shown(m.options.URL)), Branch: m.options.Branch}
 	found, err := m.store.load()
 	if err == nil && found.URL == wanted.URL && found.Branch == wanted.Branch {
 		m.saved = *found
@@ -174,7 +176,7 @@ func (m *Mirror) restore(ctx context.Context) error {
 	case err != nil:
 		m.log.Warn("the mirror's state cannot be read; it is made anew", "folder", m.options.Dir, "error", err)
 	default:
-		m.log.Info("the folder mirrors another repository or branch; it is made anew", "folder", m.options.Dir, "other", found.URL, "branch", found.Branch)
+		m.log.Info("the folder mirrors another repository or branch; it is made anew", "folder", m.options.Dir, "other", Shown(found.URL), "branch", found.Branch)
 	}
 	m.saved = wanted
 	return m.store.reset()
@@ -259,11 +261,4 @@ func (m *Mirror) Branch() string { return m.options.Branch }
 func Scratch(dir string) string { return filepath.Join(dir, scratch) }
 
 // Shown is a URL as it may be logged: its user may be a token.
-func Shown(repoURL string) string {
-	parsed, err := url.Parse(repoURL)
-	if err != nil || parsed.User == nil || parsed.Scheme == "ssh" {
-		return repoURL
-	}
-	parsed.User = nil
-	return parsed.String()
-}
+func Shown(repoURL string) string { return credentials.Shown(repoURL) }

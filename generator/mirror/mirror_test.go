@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
@@ -138,6 +139,67 @@ func TestANewCopyFollowsWhatOthersTookForTheTruth(t *testing.T) {
 	options.Witness = func(context.Context) (string, error) { return "", nil }
 	options.Dir = t.TempDir()
 	updated(t, open(t, options))
+}
+
+// What another replica has served would be gone from this one's answers, if this fails: the branch was rewritten after the
+// other had read it, and before this one did.
+func TestACommitMustFollowWhatOthersTookForTheTruth(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		rewrite func(u *upstream)
+	}{
+		{"amended", func(u *upstream) { u.git("commit", "--quiet", "--amend", "--message", "amended") }},
+		{"set back", func(u *upstream) { u.git("reset", "--quiet", "--hard", "HEAD~1") }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			remote := newUpstream(t, config)
+			witnessed, unreadable := "", error(nil)
+			options := remote.options()
+			options.Witness = func(context.Context) (string, error) { return witnessed, unreadable }
+			m := open(t, options)
+			first := updated(t, m).ID
+			witnessed = remote.commit(map[string]string{"README.md": "one"})
+			other := witnessed
+			test.rewrite(remote)
+			doubted(t, m, first, Rewritten, "does not follow "+other, "--accept-revision "+remote.head())
+			if follows, err := m.Follows(t.Context(), other); follows || err != nil {
+				t.Errorf("what lags behind follows what is ahead: %v, %v", follows, err)
+			}
+			unreadable = errors.New("forbidden")
+			doubted(t, m, first, Outage, "other replicas", "forbidden")
+			unreadable = nil
+			m.Accept(remote.head())
+			updated(t, m)
+			if follows, err := m.Follows(t.Context(), other); !follows || err != nil {
+				t.Errorf("what was accepted instead of another one does not take its place: %v, %v", follows, err)
+			}
+		})
+	}
+	remote := newUpstream(t, config)
+	older := remote.head()
+	remote.commit(map[string]string{"README.md": "one"})
+	options := remote.options()
+	options.Witness = func(context.Context) (string, error) { return older, nil }
+	m := open(t, options)
+	updated(t, m)
+	remote.commit(map[string]string{"README.md": "two"})
+	updated(t, m)
+	if follows, err := m.Follows(t.Context(), older); !follows || err != nil {
+		t.Errorf("%v, %v", follows, err)
+	}
+}
+
+// Between two replicas that fetch one after the other there is no doubt, although the one sees what the other has taken.
+func TestWhatOthersTookIsAskedForBeforeTheBranchIs(t *testing.T) {
+	remote := newUpstream(t, config)
+	options := remote.options()
+	options.Witness = func(context.Context) (string, error) {
+		return remote.commit(map[string]string{"README.md": rand.Text()}), nil
+	}
+	m := open(t, options)
+	for range 3 {
+		updated(t, m)
+	}
 }
 
 func TestAConfirmationCountsOnce(t *testing.T) {
@@ -512,6 +574,8 @@ func TestWhatIsNotSafeToReadIsRefused(t *testing.T) {
 	for _, test := range []struct{ url, want string }{
 		{"http://example.com/repo", "allow it explicitly"},
 		{"https://user:password@example.com/repo", "holds a password"},
+		{"https://user:pass word@example.com/repo", "cannot be parsed"},
+		{"http://user:password@example.com:port/repo", "cannot be parsed"},
 		{"git://example.com/repo", "starts with https://"},
 		{"ext::sh -c id", ""},
 		{"/some/folder", "starts with https://"},
@@ -524,7 +588,7 @@ func TestWhatIsNotSafeToReadIsRefused(t *testing.T) {
 				err = errors.Join(m.Update(t.Context()), m.Close())
 			}
 		}
-		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "user:password") {
+		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "user:pass") {
 			t.Errorf("%q: %v", test.url, err)
 		}
 	}

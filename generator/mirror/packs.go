@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,11 +19,16 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/plumbing/hash"
 
+	"github.com/tidegate/tidegate/generator/catalog"
 	"github.com/tidegate/tidegate/generator/mirror/remote"
 )
 
 // maxPacks is how many packs are kept beside one another: every fetch adds one, and each costs a look for every object.
 const maxPacks = 32
+
+// maxObject is how large a file, or any other object, may be: go-git holds several of them in memory at a time, and joining
+// packs holds ten. A few kilobytes of a pack are enough for gigabytes.
+const maxObject = catalog.MaxFile
 
 const incoming = "incoming-"
 
@@ -46,6 +52,9 @@ func (s *store) addPack(pack io.Reader, limit int64) (err error) {
 		return remote.ErrTooLarge
 	}
 	if err := errors.Join(checkPack(file), checkCount(file, written)); err != nil {
+		return err
+	}
+	if err := checkSizes(file); err != nil {
 		return err
 	}
 	index, name, err := indexPack(file)
@@ -124,6 +133,77 @@ func checkCount(file *os.File, size int64) error {
 		return fmt.Errorf("the pack says that it has %d objects, in %d bytes", count, size)
 	}
 	return nil
+}
+
+// checkSizes refuses a pack with an object that would be larger than what is held in memory: itself, or what a delta makes.
+func checkSizes(file *os.File) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("the pack is damaged: %v", cause)
+		}
+	}()
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	scanner := packfile.NewScanner(file)
+	_, count, err := scanner.Header()
+	for ; err == nil && count > 0; count-- {
+		err = checkSize(scanner)
+	}
+	if err != nil && !errors.Is(err, errObject) {
+		err = fmt.Errorf("the pack is damaged: %w", err)
+	}
+	return err
+}
+
+var errObject = errors.New("the repository holds a file that is too large")
+
+func checkSize(scanner *packfile.Scanner) error {
+	header, err := scanner.NextObjectHeader()
+	if err != nil {
+		return err
+	}
+	// What it inflates to need not be what it says.
+	size, beginning := header.Length, &beginning{}
+	if size <= maxObject {
+		if _, _, err := scanner.NextObject(beginning); err != nil && beginning.size <= maxObject {
+			return err
+		}
+		size = max(size, beginning.size)
+	}
+	if header.Type.IsDelta() {
+		size = max(size, beginning.target())
+	}
+	if size > maxObject {
+		return fmt.Errorf("%w: %d bytes, where %d are read; take it out of the branch's history", errObject, size, maxObject)
+	}
+	return nil
+}
+
+// beginning keeps the first bytes that are written to it: those of a delta say how large its base is, and what it makes. It
+// takes no more than may be read.
+type beginning struct {
+	bytes [2 * binary.MaxVarintLen64]byte
+	n     int
+	size  int64
+}
+
+func (b *beginning) Write(p []byte) (int, error) {
+	b.n += copy(b.bytes[b.n:], p)
+	if b.size += int64(len(p)); b.size > maxObject {
+		return 0, errObject
+	}
+	return len(p), nil
+}
+
+// target is the size of what a delta makes; one that says none is for the parser to refuse.
+func (b *beginning) target() int64 {
+	_, n := binary.Uvarint(b.bytes[:b.n])
+	size, m := binary.Uvarint(b.bytes[max(n, 0):b.n])
+	if n <= 0 || m < 0 || size > math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return int64(size)
 }
 
 // verify reads every pack and every index.

@@ -99,19 +99,27 @@ func (m *Mirror) Update(ctx context.Context) error {
 
 // update brings the copy up to date, and returns the revision to serve from now on.
 func (m *Mirror) update(ctx context.Context) (*catalog.Revision, error) {
+	// Before the branch is asked for: it leads to what others had taken until then, or was rewritten.
+	witnessed, err := m.witnessed(ctx)
+	if err != nil {
+		return nil, err
+	}
 	head, err := m.fetch(ctx)
 	if err != nil {
 		return nil, err
 	}
-	revision, err := m.list(ctx, head)
+	revision, err := m.read(ctx, head, witnessed)
+	var known *doubt
+	if errors.As(err, &known) && known.reason == Incomplete {
+		if head, err = m.reclone(ctx, head, err); err != nil {
+			return nil, err
+		}
+		revision, err = m.read(ctx, head, witnessed)
+	}
 	if err != nil {
 		return nil, err
 	}
-	m.sawHead(revision.ID)
-	if err := m.judge(ctx, revision); err != nil {
-		return nil, err
-	}
-	if err := m.adopt(ctx, revision); err != nil {
+	if err := m.adopt(ctx, revision, witnessed); err != nil {
 		return nil, err
 	}
 	m.disk.Lock()
@@ -120,6 +128,19 @@ func (m *Mirror) update(ctx context.Context) (*catalog.Revision, error) {
 		m.log.Warn("the mirror's packs could not be joined; it grows until they are", "error", err)
 	}
 	return revision, nil
+}
+
+// read lists the files of the branch's commit, and judges it.
+func (m *Mirror) read(ctx context.Context, head, witnessed string) (*catalog.Revision, error) {
+	m.mu.Lock()
+	last := m.revision
+	m.mu.Unlock()
+	revision, err := list(ctx, m.commits, head, last)
+	if err != nil {
+		return nil, err
+	}
+	m.sawHead(revision.ID)
+	return revision, m.judge(ctx, revision, witnessed)
 }
 
 // sawHead notes that the repository could be read, and where its branch is.
@@ -137,6 +158,7 @@ func (m *Mirror) settle(revision *catalog.Revision, err error) {
 	after.Doubt, after.Reason = "", ""
 	if revision != nil {
 		m.revision, after.Revision, after.Committed = revision, m.saved.Revision, m.saved.Committed
+		m.instead = m.knowing
 	}
 	if err != nil {
 		after.Reason = Outage

@@ -20,6 +20,9 @@ const (
 	stateFile = "state.json"
 	bare      = "repository.git"
 	scratch   = "scratch"
+	// anew holds a second copy, replaced the first one, while one takes the place of the other.
+	anew     = "anew"
+	replaced = "replaced.git"
 )
 
 // maxState is how many bytes of a state are read.
@@ -54,7 +57,7 @@ func openStore(dir string) (*store, error) {
 		return nil, fmt.Errorf("%s: the mirror is in use by another process, or cannot be locked; give each its own folder: %w", dir, err)
 	}
 	s := &store{dir, lock}
-	if err := errors.Join(os.RemoveAll(Scratch(dir)), os.Mkdir(Scratch(dir), 0o700)); err != nil {
+	if err := errors.Join(s.tidy(), os.RemoveAll(Scratch(dir)), os.Mkdir(Scratch(dir), 0o700)); err != nil {
 		return nil, errors.Join(fmt.Errorf("the mirror's folder: %w", err), lock.Close())
 	}
 	return s, nil
@@ -75,6 +78,32 @@ func (s *store) reset() error {
 		return fmt.Errorf("making a mirror: %w", err)
 	}
 	return os.MkdirAll(s.packs(), 0o700)
+}
+
+// second is a store for another copy, which lies beside the first one.
+func (s *store) second() *store { return &store{dir: filepath.Join(s.dir, anew)} }
+
+// become puts the copy of another store in the place of this one's.
+func (s *store) become(next *store) error {
+	old := filepath.Join(s.dir, replaced)
+	if err := os.Rename(s.repository(), old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("replacing a mirror: %w", err)
+	}
+	if err := os.Rename(next.repository(), s.repository()); err != nil {
+		return errors.Join(fmt.Errorf("replacing a mirror: %w", err), s.tidy())
+	}
+	return os.RemoveAll(old)
+}
+
+// tidy ends what become has left half done: the first copy is there again, unless the second one has taken its place.
+func (s *store) tidy() error {
+	old := filepath.Join(s.dir, replaced)
+	if _, err := os.Lstat(s.repository()); errors.Is(err, fs.ErrNotExist) {
+		if err := os.Rename(old, s.repository()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return errors.Join(os.RemoveAll(old), os.RemoveAll(s.second().dir))
 }
 
 // load reads the state; fs.ErrNotExist is a new folder.

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -252,6 +253,58 @@ func TestCredentialsAreNotSentToAnotherServer(t *testing.T) {
 	doubted(t, open(t, options), "", Outage, "redirects to "+other.URL)
 	if sent.Load() {
 		t.Error("the other server was asked")
+	}
+}
+
+// A token may stand in the URL, where a user would.
+func TestATokenInTheURLIsSentAndNeverShown(t *testing.T) {
+	const token = "ghp_0123456789"
+	remote := newUpstream(t, config)
+	serverCert, serverKey := certificate(t, x509.ExtKeyUsageServerAuth)
+	trusted := configMap("argocd-tls-certs-cm", map[string]string{"127.0.0.1": serverCert})
+	status := http.StatusOK
+	server := overTLS(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if status != http.StatusOK {
+			w.WriteHeader(status)
+			return
+		}
+		guarded(backend(t, remote), token, "").ServeHTTP(w, r)
+	}), serverCert, serverKey, "")
+	var logged bytes.Buffer
+	options := following(t, strings.Replace(server.URL, "https://", "https://"+token+"@", 1)+"/upstream/.git", trusted)
+	options.Log = slog.New(slog.NewTextHandler(&logged, nil))
+	m := open(t, options)
+	good := updated(t, m).ID
+	hidden := func() {
+		t.Helper()
+		state, err := os.ReadFile(filepath.Join(options.Dir, stateFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := m.State().Doubt + string(state) + logged.String(); strings.Contains(text, token) {
+			t.Errorf("the token is shown:\n%s", text)
+		}
+	}
+	for _, status = range []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusBadGateway} {
+		doubted(t, m, good, Outage, fmt.Sprint(status))
+		hidden()
+	}
+	server.Close()
+	doubted(t, m, good, Outage, "connection refused")
+	hidden()
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if m = open(t, options); served(m) != good {
+		t.Errorf("%q is served after a restart, want %s", served(m), good)
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	options.URL += "x"
+	m = open(t, options)
+	if doubted(t, m, "", Outage); strings.Contains(m.State().Doubt+logged.String(), token) {
+		t.Errorf("the token is shown:\n%s", logged.String())
 	}
 }
 

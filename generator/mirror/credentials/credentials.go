@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/argoproj/argo-cd/v2/util/git"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
@@ -69,6 +70,19 @@ func (r *Reader) For(ctx context.Context, repoURL string) (*Access, error) {
 	return &Access{}, nil
 }
 
+// Shown is a URL as it may be logged: its user may be a token. It need not be one that can be parsed.
+func Shown(repoURL string) string {
+	scheme, rest, ok := strings.Cut(repoURL, "://")
+	if !ok || scheme == "ssh" || scheme == "git+ssh" {
+		return repoURL
+	}
+	authority := rest
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		authority = rest[:end]
+	}
+	return scheme + "://" + rest[strings.LastIndex(authority, "@")+1:]
+}
+
 func hasScheme(repoURL string, schemes ...string) bool {
 	parsed, err := url.Parse(repoURL)
 	for _, scheme := range schemes {
@@ -83,7 +97,7 @@ func hasScheme(repoURL string, schemes ...string) bool {
 func hostOf(repoURL string) (string, error) {
 	parsed, err := url.Parse(repoURL)
 	if err != nil {
-		return "", fmt.Errorf("the repository's URL cannot be read: %w", err)
+		return "", fmt.Errorf("the repository's URL, %s, cannot be parsed", Shown(repoURL))
 	}
 	if host, _, err := net.SplitHostPort(parsed.Host); err == nil {
 		return host, nil

@@ -55,7 +55,7 @@ func (r *Reader) overHTTP(ctx context.Context, found *repository, repoURL string
 	case git.GoogleCloudCreds:
 		access.HTTP, err = googleCloud(ctx, found, access)
 	case git.SSHCreds:
-		err = fmt.Errorf("%s holds an SSH key, and the repository's URL is %s", found.from, repoURL)
+		err = fmt.Errorf("%s holds an SSH key, and the repository's URL is %s", found.from, Shown(repoURL))
 	case git.HTTPSCreds:
 		// Its environment is what it would give the git program; the store is where it leaves what matters here.
 		if _, _, err = credentials.Environ(); err == nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 
 	"github.com/tidegate/tidegate/generator/mirror/credentials"
 )
@@ -20,7 +21,7 @@ const service = "git-upload-pack"
 // overHTTP speaks the smart protocol.
 type overHTTP struct {
 	base   string
-	access *credentials.Access
+	auth   githttp.AuthMethod
 	client *http.Client
 	limit  int64
 	refs   *packp.AdvRefs
@@ -34,7 +35,11 @@ func openHTTP(at Endpoint, access *credentials.Access, limit int64) *overHTTP {
 	transport := &http.Transport{
 		Proxy: access.Proxy, TLSClientConfig: access.TLS.Clone(), ForceAttemptHTTP2: true, TLSHandshakeTimeout: handshakeTime,
 	}
-	return &overHTTP{base: at.String(), access: access, limit: limit, client: &http.Client{Transport: transport, CheckRedirect: sameServer}}
+	auth := access.HTTP
+	if auth == nil && at.user != "" {
+		auth = &githttp.BasicAuth{Username: at.user}
+	}
+	return &overHTTP{base: at.String(), auth: auth, limit: limit, client: &http.Client{Transport: transport, CheckRedirect: sameServer}}
 }
 
 // sameServer lets a server move a repository to another path, as GitLab does for a missing .git. What another server is
@@ -110,8 +115,8 @@ func (s *overHTTP) do(ctx context.Context, method, to string, body []byte) (*htt
 		ask.Header.Set("Content-Type", "application/x-"+service+"-request")
 		ask.Header.Set("Accept", "application/x-"+service+"-result")
 	}
-	if s.access.HTTP != nil {
-		s.access.HTTP.SetAuth(ask)
+	if s.auth != nil {
+		s.auth.SetAuth(ask)
 	}
 	answer, err := s.client.Do(ask)
 	if err != nil {
@@ -127,7 +132,7 @@ func (s *overHTTP) do(ctx context.Context, method, to string, body []byte) (*htt
 func (s *overHTTP) refused(answer *http.Response) error {
 	const secret = "the repository or repo-creds Secret of Argo CD for this URL"
 	switch code := answer.StatusCode; {
-	case code == http.StatusUnauthorized && s.access.HTTP == nil:
+	case code == http.StatusUnauthorized && s.auth == nil:
 		return fmt.Errorf("%s: the server wants credentials (401), and there is no %s", s.base, secret[len("the "):])
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return fmt.Errorf("%s: the server refuses the credentials (%d); check %s", s.base, code, secret)

@@ -43,8 +43,12 @@ type Session interface {
 	Close() error
 }
 
-// Endpoint is the address of a repository.
-type Endpoint struct{ *transport.Endpoint }
+// Endpoint is the address of a repository. That of one that is read over HTTP has no user: whoever prints it prints no token.
+type Endpoint struct {
+	*transport.Endpoint
+	// user is who the URL says is asking, over HTTP; it may be a token.
+	user string
+}
 
 // Parse reads a URL: https, ssh (git@host:path, too) and file, or http where it is allowed.
 func Parse(repoURL string, allowHTTP bool) (Endpoint, error) {
@@ -55,7 +59,7 @@ func Parse(repoURL string, allowHTTP bool) (Endpoint, error) {
 	}
 	endpoint, err := transport.NewEndpoint(repoURL)
 	if err != nil {
-		return Endpoint{}, fmt.Errorf("the repository's URL: %w", err)
+		return Endpoint{}, fmt.Errorf("%s: the repository's URL cannot be parsed", credentials.Shown(repoURL))
 	}
 	switch {
 	case endpoint.Protocol == "git+ssh":
@@ -64,11 +68,15 @@ func Parse(repoURL string, allowHTTP bool) (Endpoint, error) {
 	case endpoint.Protocol == "http" && allowHTTP:
 	case endpoint.Protocol == "file" && strings.HasPrefix(repoURL, "file://"):
 	case endpoint.Protocol == "http":
-		return Endpoint{}, fmt.Errorf("%s: http is neither secret nor verified; use https, or allow it explicitly", repoURL)
+		return Endpoint{}, fmt.Errorf("%s: http is neither secret nor verified; use https, or allow it explicitly", credentials.Shown(repoURL))
 	default:
-		return Endpoint{}, fmt.Errorf("%q: a repository's URL starts with https://, ssh:// or file://, or is of the form git@host:path", repoURL)
+		return Endpoint{}, fmt.Errorf("%q: a repository's URL starts with https://, ssh:// or file://, or is of the form git@host:path", credentials.Shown(repoURL))
 	}
-	return Endpoint{endpoint}, nil
+	at := Endpoint{Endpoint: endpoint}
+	if endpoint.Protocol == "https" || endpoint.Protocol == "http" {
+		at.user, endpoint.User = endpoint.User, ""
+	}
+	return at, nil
 }
 
 // Open connects to a repository. Of what the server sends, no more than limit bytes are read.

@@ -5,18 +5,32 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // maxBody is how large a payload may be: GitHub's own limit.
 const maxBody = 25 << 20
 
-// atOnce is how many payloads are read at a time.
-const atOnce = 4
+const (
+	// atOnce is how many payloads are verified at a time.
+	atOnce = 4
+	// maxHeld is how many bytes of payloads are held at a time, of which one that has not arrived takes little: whoever sends
+	// slowly, or nothing at all, keeps no forge waiting.
+	maxHeld = 4 * maxBody
+	// piece is how many bytes are read at a time.
+	piece = 8 << 10
+	// secretsFor is how long the secrets that were read last will do: whoever may ask need not be known.
+	secretsFor = time.Second
+)
 
 // Followed is what a push is of interest for.
 type Followed interface {
@@ -33,9 +47,14 @@ type Handler struct {
 	secrets  func(context.Context) (map[string][]byte, error)
 	log      *slog.Logger
 	slots    chan struct{}
+	held     atomic.Int64
+
+	mu   sync.Mutex
+	data map[string][]byte
 }
 
-// New returns a handler. secrets returns the data of argocd-secret, of which the keys webhook.* are read for each request.
+// New returns a handler. secrets returns the data of argocd-secret, of which the keys webhook.* are read for each request,
+// and at most once a second.
 func New(followed Followed, secrets func(context.Context) (map[string][]byte, error), log *slog.Logger) *Handler {
 	return &Handler{followed: followed, secrets: secrets, log: log, slots: make(chan struct{}, atOnce)}
 }
@@ -82,13 +101,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) (string, error) 
 	if forge == nil {
 		return "", refuse(http.StatusBadRequest, "this is no webhook of GitHub, GitLab, Bitbucket, Gogs, Gitea or Azure DevOps")
 	}
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-	default:
-		return "", refuse(http.StatusServiceUnavailable, "too many webhooks at once; the repository is fetched regularly anyway")
-	}
-	data, err := h.secrets(r.Context())
+	data, err := h.known(r.Context())
 	if err != nil {
 		h.log.Error("the secrets of webhooks cannot be read", "error", err)
 		return "", refuse(http.StatusServiceUnavailable, "the secrets of webhooks cannot be read")
@@ -96,8 +109,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) (string, error) 
 	if err := forge.configured(data); err != nil {
 		return "", err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	pushed, err := forge.verify(data, r)
+	pushed, err := h.verified(w, r, func(r *http.Request) (*push, error) { return forge.verify(data, r) })
 	if err != nil {
 		return "", err
 	}
@@ -107,4 +119,56 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) (string, error) 
 	h.log.Info("a webhook says that the repository has been pushed to", "forge", forge.name)
 	h.followed.Fetch()
 	return "the repository is fetched", nil
+}
+
+// known are the secrets, as they were at most a second ago.
+func (h *Handler) known(ctx context.Context) (map[string][]byte, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.data != nil {
+		return h.data, nil
+	}
+	data, err := h.secrets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	h.data = data
+	time.AfterFunc(secretsFor, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.data = nil
+	})
+	return data, nil
+}
+
+// verified reads a payload, and then has it verified: what has not arrived takes nobody's turn.
+func (h *Handler) verified(w http.ResponseWriter, r *http.Request, verify func(*http.Request) (*push, error)) (*push, error) {
+	var body bytes.Buffer
+	var held int64
+	defer func() { h.held.Add(-held) }()
+	for from := http.MaxBytesReader(w, r.Body, maxBody); ; {
+		held += piece
+		if h.held.Add(piece) > maxHeld {
+			return nil, refuse(http.StatusServiceUnavailable, "too many webhooks at once; the repository is fetched regularly anyway")
+		}
+		_, err := io.CopyN(&body, from, piece)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return nil, refuse(http.StatusRequestEntityTooLarge, "the payload is larger than %d bytes", maxBody)
+		}
+		if err != nil {
+			return nil, refuse(http.StatusBadRequest, "the payload did not arrive: %v", err)
+		}
+	}
+	select {
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
+	case <-r.Context().Done():
+		return nil, refuse(http.StatusServiceUnavailable, "too many webhooks at once; the repository is fetched regularly anyway")
+	}
+	r.Body = io.NopCloser(&body)
+	return verify(r)
 }

@@ -12,6 +12,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // followed counts fetches.
@@ -174,7 +176,7 @@ func TestWhatIsNoPushIsToldSo(t *testing.T) {
 	if code, _ := post(h, `{}`, "s", func(*http.Request, string, string) {}); code != http.StatusBadRequest {
 		t.Errorf("no forge: %d", code)
 	}
-	if code, _ := post(h, strings.Repeat(" ", maxBody+1), "s", shops[0].sign); code != http.StatusBadRequest {
+	if code, _ := post(h, strings.Repeat(" ", maxBody+1), "s", shops[0].sign); code != http.StatusRequestEntityTooLarge {
 		t.Errorf("too large: %d", code)
 	}
 	w := httptest.NewRecorder()
@@ -190,37 +192,80 @@ func TestWhatIsNoPushIsToldSo(t *testing.T) {
 	}
 }
 
-func TestAFloodOfSlowWebhooksIsNotRead(t *testing.T) {
+// slow sends the beginning of a payload, and nothing more until it is told to end.
+func slow(t *testing.T, h *Handler, beginning string) (end func()) {
+	t.Helper()
+	body, to := io.Pipe()
+	r := httptest.NewRequest(http.MethodPost, "/webhook", body)
+	shops[0].sign(r, "guessed", "")
+	ended := make(chan struct{})
+	go func() {
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		_ = body.Close()
+		close(ended)
+	}()
+	// All of it has been read once this returns.
+	if _, err := to.Write([]byte(beginning)); err != nil && !errors.Is(err, io.ErrClosedPipe) {
+		t.Fatal(err)
+	}
+	return func() {
+		_ = to.Close()
+		<-ended
+	}
+}
+
+// Commits wait for the next fetch if this fails, for as long as somebody who knows no secret likes.
+func TestAFloodOfSlowWebhooksKeepsNoForgeWaiting(t *testing.T) {
 	f := &followed{url: "https://git.example.com/acme/config"}
 	h := New(f, data(shops[0].keys), quiet())
-	ended := make(chan struct{})
-	var writers []*io.PipeWriter
-	for range atOnce {
-		body, to := io.Pipe()
-		writers = append(writers, to)
-		r := httptest.NewRequest(http.MethodPost, "/webhook", body)
-		shops[0].sign(r, "s", "")
-		go func() {
-			h.ServeHTTP(httptest.NewRecorder(), r)
-			ended <- struct{}{}
-		}()
-		// The handler reads: it has its slot.
-		if _, err := to.Write([]byte("{")); err != nil {
-			t.Fatal(err)
-		}
+	for range 1000 {
+		defer slow(t, h, "{")()
 	}
-	if code, _ := post(h, shops[0].body, "s", shops[0].sign); code != http.StatusServiceUnavailable {
-		t.Errorf("one more: %d", code)
+	if code, said := post(h, shops[0].body, "s", shops[0].sign); code != http.StatusOK || f.fetches != 1 {
+		t.Errorf("%d %s", code, said)
 	}
-	for _, to := range writers {
-		if err := to.Close(); err != nil {
-			t.Fatal(err)
-		}
-		<-ended
+}
+
+func TestAFloodOfLargeWebhooksIsNotHeld(t *testing.T) {
+	f := &followed{url: "https://git.example.com/acme/config"}
+	h := New(f, data(shops[0].keys), quiet())
+	var ends []func()
+	for range maxHeld/maxBody + 1 {
+		ends = append(ends, slow(t, h, strings.Repeat(" ", maxBody-1)))
+	}
+	if held := h.held.Load(); held > maxHeld {
+		t.Errorf("%d bytes are held", held)
+	}
+	for _, end := range ends {
+		end()
+	}
+	if held := h.held.Load(); held != 0 {
+		t.Errorf("%d bytes are held by nobody", held)
 	}
 	if code, said := post(h, shops[0].body, "s", shops[0].sign); code != http.StatusOK {
 		t.Errorf("afterwards: %d %s", code, said)
 	}
+}
+
+func TestTheSecretsAreReadOnceASecondWhoeverAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, reads := &followed{url: "https://git.example.com/acme/config"}, 0
+		keys := map[string]string{"webhook.github.secret": "s"}
+		h := New(f, func(ctx context.Context) (map[string][]byte, error) { reads++; return data(keys)(ctx) }, quiet())
+		for range 100 {
+			post(h, shops[0].body, "guessed", shops[0].sign)
+		}
+		if reads != 1 {
+			t.Errorf("read %d times", reads)
+		}
+		time.Sleep(secretsFor)
+		synctest.Wait()
+		keys["webhook.github.secret"] = "another"
+		if code, said := post(h, shops[0].body, "another", shops[0].sign); code != http.StatusOK || reads != 2 {
+			t.Errorf("a secret that was changed, after %d reads: %d %s", reads, code, said)
+		}
+		time.Sleep(secretsFor)
+	})
 }
 
 // FuzzWebhook sends whatever somebody may: only the secret makes a fetch, and nothing a crash.

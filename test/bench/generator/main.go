@@ -80,6 +80,7 @@ func limits(each sizes, most int) error {
 	bytes("status.resources of one ApplicationSet", each.status, etcdLimit, "1.5 MiB: etcd's for an object")
 	bytes("status of one ApplicationSet with RollingSync", each.rolling, etcdLimit, "1.5 MiB: etcd's for an object")
 	bytes("answer, of all ApplicationSets", each.answer, 0, "none; one answer is at most 2,000")
+	bytes("all Applications in etcd", each.application, etcdQuota, "2 GiB: etcd's for all objects, by default")
 	bytes("LIST of names", each.row, 0, "none")
 	bytes("LIST of Applications", each.application, 0, "none; in pages of 500")
 	fmt.Fprintf(print, "templates in the ApplicationSet controller\t%s\t%s\t30 min: its poll, one ApplicationSet after the other\t%d\n",
@@ -90,14 +91,17 @@ func limits(each sizes, most int) error {
 	fmt.Println()
 	fmt.Println(strings.TrimSpace(fmt.Sprintf(`
 What breaks first: one ApplicationSet at %d Applications (%d with RollingSync), since its status would be larger than etcd takes.
-With ApplicationSets of %d: the ApplicationSet controller, which needs %s for one round over %d Applications.`,
-		etcdLimit/each.status, etcdLimit/each.rolling, params.MaxApplications, (each.template * time.Duration(most)).Round(time.Second), most)))
+With ApplicationSets of %d: etcd at %d Applications, which takes no more writes beyond its quota; earlier, as it keeps what was replaced until it is compacted.
+The ApplicationSet controller breaks nowhere here: a round over %d Applications takes it %s, by which what has changed comes later.`,
+		etcdLimit/each.status, etcdLimit/each.rolling, params.MaxApplications, etcdQuota/each.application, most, (each.template * time.Duration(most)).Round(time.Second))))
 	return nil
 }
 
 const (
 	// etcdLimit is etcd's --max-request-bytes.
 	etcdLimit = 3 << 19
+	// etcdQuota is etcd's --quota-backend-bytes, where nobody has set it.
+	etcdQuota = 2 << 30
 	// poll is Argo CD's default for plugin generators.
 	poll = 30 * time.Minute
 )
