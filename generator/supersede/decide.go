@@ -76,6 +76,8 @@ type Facts struct {
 	Newest string
 	// Behind: files of the Application differ between status.sync.revision and Newest. Argo CD has yet to see that.
 	Behind bool
+	// Restored: the newest revision is known, and holds the files of the operation's: what came in between was taken back.
+	Restored bool
 	// Window says why sync windows forbid a sync; empty if they do not.
 	Window string
 }
@@ -186,6 +188,8 @@ func newer(app *v1alpha1.Application, now time.Time, memory Memory, facts *Facts
 		return Verdict{Action: Ask, Reason: "is there a newer revision?"}
 	case !compared(app):
 		return leave("Argo CD has not compared its source yet")
+	case facts.Restored:
+		return wait(recheck, "the newest revision, %s, changes none of its files", facts.Newest)
 	case from != to && facts.Changed && app.Status.Sync.Status == v1alpha1.SyncStatusCodeOutOfSync:
 		return Verdict{Action: Terminate, Reason: "a newer revision changes what it applies", To: to}
 	case facts.unseen(to):
@@ -230,7 +234,9 @@ func (p Policy) ended(app *v1alpha1.Application, now time.Time, memory Memory, f
 // auto-sync will not: once Argo CD has compared with the newer revision, manifest-generate-paths tells it that nothing
 // changed between two equal revisions, so alreadyAttemptedSync (controller/appcontroller.go) takes the terminated sync to
 // the old one for a failed attempt at the new one. That the operation ended otherwise, because it failed or succeeded at
-// the last moment, makes no difference to that.
+// the last moment, makes no difference to that. Where the newer revision was taken back meanwhile, what was ended is started
+// again, at whatever revision Argo CD follows now: auto-sync takes it for a failed attempt, too. It has nothing left to do
+// only if it has succeeded after all.
 func released(app *v1alpha1.Application, now time.Time, memory Memory, facts *Facts) Verdict {
 	if reason := unstartable(app); reason != "" {
 		return leave(reason)
@@ -240,11 +246,12 @@ func released(app *v1alpha1.Application, now time.Time, memory Memory, facts *Fa
 		return Verdict{Action: Ask, Reason: "may the newer revision's operation start?"}
 	case facts.Window != "":
 		return wait(recheck, "%s", facts.Window)
-	case !facts.Changed:
-		return leave("no newer revision changes its files")
+	case !facts.Changed && app.Status.OperationState.Phase == common.OperationSucceeded:
+		return leave("it has succeeded, and no newer revision changes its files")
 	}
 	state := app.Status.OperationState
-	if facts.unseen(app.Status.Sync.Revision) && state.FinishedAt != nil && now.Sub(state.FinishedAt.Time) < patience {
+	recent := state.FinishedAt != nil && now.Sub(state.FinishedAt.Time) < patience
+	if facts.unseen(app.Status.Sync.Revision) && (recent || facts.Restored) {
 		return behind(now, memory, facts)
 	}
 	return Verdict{Action: Start, Reason: "the operation it replaces has ended", To: app.Status.Sync.Revision}
@@ -262,7 +269,9 @@ func unstartable(app *v1alpha1.Application) string {
 		return "auto-sync has been switched off since"
 	case !compared(app):
 		return "Argo CD has not compared its source yet"
-	case app.Status.Sync.Revision == "" || app.Status.Sync.Revision == revision(state):
+	case app.Status.Sync.Revision == "":
+		return "no revision is known that Argo CD follows"
+	case app.Status.Sync.Revision == revision(state) && !marked(app):
 		return "its last operation's revision is the one that Argo CD follows"
 	case app.Status.Sync.Status != v1alpha1.SyncStatusCodeOutOfSync:
 		return fmt.Sprintf("it is %s with %s", app.Status.Sync.Status, app.Status.Sync.Revision)

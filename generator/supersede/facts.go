@@ -42,8 +42,13 @@ func (r *Releaser) facts(ctx context.Context, app *v1alpha1.Application) (*Facts
 		if facts.Behind, err = r.differs(ctx, app, to, facts.Newest); err != nil {
 			return nil, err
 		}
+		changed, err := r.differs(ctx, app, from, facts.Newest)
+		if err != nil {
+			return nil, err
+		}
+		facts.Restored = !changed
 	}
-	if !facts.Changed {
+	if !facts.Changed && !marked(app) {
 		return facts, nil
 	}
 	windows, err := r.Projects.Windows(ctx, app.Spec.Project)

@@ -43,7 +43,7 @@ func (p Policy) overlooked(app *v1alpha1.Application, now time.Time, memory Memo
 		return leave("no newer revision changes its files")
 	}
 	// To a revision that Argo CD has yet to see, auto-sync syncs by itself.
-	if facts.unseen(to) && (memory.asked.revision != facts.Newest || now.Sub(memory.asked.at) < patience) {
+	if facts.unseen(to) && (facts.Restored || memory.asked.revision != facts.Newest || now.Sub(memory.asked.at) < patience) {
 		return behind(now, memory, facts)
 	}
 	return Verdict{Action: Start, Reason: "it came during an operation, and auto-sync does not take it for new", To: to}

@@ -76,6 +76,8 @@ func TestOnlyWhatAutoSyncOverlooksIsStarted(t *testing.T) {
 		{name: "a closed sync window", facts: &supersede.Facts{Changed: true, Window: "closed"}, want: supersede.Wait},
 		{name: "something newer, which Argo CD syncs by itself once it sees it", facts: &supersede.Facts{Changed: true, Newest: later, Behind: true}, want: supersede.Refresh},
 		{name: "the newest is not known", facts: &supersede.Facts{Changed: true}, want: supersede.Start},
+		{name: "it was taken back, which Argo CD does not come to see", facts: &supersede.Facts{Changed: true, Newest: later, Behind: true, Restored: true},
+			after: 20 * time.Hour, want: supersede.Refresh},
 
 		{name: "another operation has been asked for", edit: func(app *v1alpha1.Application) { app.Operation = &v1alpha1.Operation{} }, want: supersede.Leave},
 		{name: "a human started it", edit: state(func(s *v1alpha1.OperationState) {

@@ -128,6 +128,54 @@ func TestAHealthySlowRolloutIsLeftAlone(t *testing.T) {
 	})
 }
 
+// revertedBy has a revision hold the files of the one that is being applied.
+func (a *argocd) revertedBy(revision string) {
+	same := map[string]bool{bad: true, revision: true}
+	a.set(func() {
+		a.newest = revision
+		a.differs = func(from, to string) (bool, error) { return from != to && !(same[from] && same[to]), nil }
+	})
+}
+
+func TestARolloutIsNotEndedForWhatWasTakenBack(t *testing.T) {
+	run(t, blocked(), func(a *argocd) { a.revertedBy(later) }, func(a *argocd) {
+		pass(time.Hour) // Argo CD has compared with the revision in between only
+		if a.written() != 0 {
+			t.Fatalf("written: %v", a.patches)
+		}
+		a.status(map[string]any{"sync": map[string]any{"revision": later}})
+		pass(time.Hour)
+		if a.written() != 0 {
+			t.Errorf("written: %v", a.patches)
+		}
+	})
+}
+
+// A rollout stops half-way, and auto-sync gives it up, if this fails.
+func TestWhatWasEndedIsStartedAgainIfItsFixWasTakenBack(t *testing.T) {
+	for name, newest := range map[string]string{"by a commit": later, "by setting the branch back": bad} {
+		t.Run(name, func(t *testing.T) {
+			run(t, blocked(), nil, func(a *argocd) {
+				pass(30 * time.Second)
+				a.revertedBy(newest)
+				a.status(map[string]any{"sync": map[string]any{"revision": newest}})
+				a.terminates()
+				synctest.Wait()
+				if operation := a.live().Operation; operation == nil || operation.Sync.Revision != newest {
+					t.Fatalf("not started: %v", a.patches)
+				}
+				a.setOperationState(&v1alpha1.OperationState{Operation: *a.live().Operation, Phase: common.OperationRunning, StartedAt: metav1.Now()})
+				a.ends(common.OperationFailed)
+				a.compares(v1alpha1.SyncStatusCodeOutOfSync, newest)
+				pass(time.Hour)
+				if a.written() != 2 {
+					t.Errorf("more than once: %v", a.patches)
+				}
+			})
+		})
+	}
+}
+
 func TestAFailureAtTheSameMomentDoesNotReviveTheOperation(t *testing.T) {
 	run(t, blocked(), nil, func(a *argocd) {
 		under := a.live().Status.OperationState
