@@ -84,6 +84,9 @@ type Pusher struct {
 	pending map[string]*refresh
 	// settled are the digests that other replicas have answered, as far as can be told from here.
 	settled map[string]string
+	// elsewhere are those that were asked to come and that this replica has not answered since: what it has answered before is
+	// not what Argo CD has got last, perhaps.
+	elsewhere map[string]bool
 }
 
 // New returns a pusher; Run makes it work.
@@ -100,7 +103,7 @@ func (p *Pusher) Run(ctx context.Context) {
 	queue := workqueue.NewTypedRateLimitingQueue(
 		workqueue.NewTypedItemExponentialFailureRateLimiter[string](p.options.Repeat, p.options.RepeatMax))
 	p.mu.Lock()
-	p.queue, p.pending, p.settled = queue, map[string]*refresh{}, map[string]string{}
+	p.queue, p.pending, p.settled, p.elsewhere = queue, map[string]*refresh{}, map[string]string{}, map[string]bool{}
 	p.limit = flowcontrol.NewTokenBucketRateLimiter(p.options.Rate, p.options.Burst)
 	p.mu.Unlock()
 	p.Changed()
@@ -154,6 +157,7 @@ func (p *Pusher) Changed(names ...string) {
 func (p *Pusher) Answered(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	delete(p.elsewhere, name)
 	if p.queue != nil && p.pending[name] != nil {
 		p.queue.Add(name)
 	}

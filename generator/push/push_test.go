@@ -261,6 +261,27 @@ func TestWhatOtherReplicasAnswerIsRepeatedOnlyForAWhile(t *testing.T) {
 	})
 }
 
+func TestWhatIsTakenBackAfterAnotherReplicaHasAnsweredIsRefreshedToo(t *testing.T) {
+	run(t, []string{"services"}, func(a *argocd) {
+		refreshed := func(digest string) int {
+			a.want(digest, "services")
+			a.pusher.Changed()
+			a.after(20 * time.Minute)
+			return len(a.patched())
+		}
+		a.elsewhere = true
+		if refreshed("two") == 0 || refreshed("one") == 0 {
+			t.Error("Argo CD keeps what another replica has answered")
+		}
+		a.mu.Lock()
+		a.elsewhere = false
+		a.mu.Unlock()
+		if first, second := refreshed("two"), refreshed("two"); first != 1 || second != 0 {
+			t.Errorf("refreshed %d and %d times where this replica has answered", first, second)
+		}
+	})
+}
+
 func TestWithoutAnAnswerNobodyIsAskedToComeForIt(t *testing.T) {
 	run(t, []string{"a"}, func(a *argocd) {
 		a.mu.Lock()
@@ -341,6 +362,9 @@ func TestANewLeaderRefreshesWhatChangedWhileNobodyLed(t *testing.T) {
 		a.expect()
 		ctx, cancel := context.WithCancel(a.t.Context())
 		done := make(chan struct{})
+		a.mu.Lock()
+		a.pusher = second // of the replica that Argo CD reaches
+		a.mu.Unlock()
 		go func() { defer close(done); second.Run(ctx) }()
 		a.after(time.Minute)
 		cancel()

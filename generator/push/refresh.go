@@ -43,7 +43,7 @@ func (p *Pusher) look(ctx context.Context, queue workqueue.TypedRateLimitingInte
 		queue.AddRateLimited(name)
 		return
 	}
-	if digest == p.options.Answers.Served(name) || digest == p.settledOn(name) {
+	if p.given(name, digest) {
 		p.arrived(name)
 		p.forget(queue, name)
 		return
@@ -148,6 +148,7 @@ func (p *Pusher) asks(name string) (times int, again time.Duration) {
 		again = min(again, p.options.Repeat<<doublings)
 	}
 	asked.times++
+	p.elsewhere[name] = true
 	asked.last = time.Now()
 	asked.next = asked.last.Add(again)
 	return asked.times, again
@@ -185,8 +186,10 @@ func (p *Pusher) drop(name string) {
 	p.metrics.pending.Set(float64(len(p.pending)))
 }
 
-func (p *Pusher) settledOn(name string) string {
+// given tells whether the answer is the one that Argo CD has got last.
+func (p *Pusher) given(name, digest string) bool {
+	served := p.options.Answers.Served(name)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.settled[name]
+	return digest == served && !p.elsewhere[name] || digest == p.settled[name]
 }
