@@ -2,6 +2,7 @@ package incluster
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/argoproj/argo-cd/v2/common"
@@ -80,6 +81,15 @@ func (f followed) Newest(repoURL, targetRevision string) string {
 		return ""
 	}
 	return f.State().Revision
+}
+
+// Differs is Mirror's, unless the mirror is in doubt: it has commits then that are not taken for the truth, and no sync is ended
+// for one of them.
+func (f followed) Differs(ctx context.Context, from, to string, folders []string) (bool, error) {
+	if state := f.State(); state.Doubt != "" {
+		return false, errors.New(state.Doubt)
+	}
+	return f.Mirror.Differs(ctx, from, to, folders)
 }
 
 // isDefault tells whether a revision is the repository's own branch.

@@ -51,6 +51,22 @@ func (m *Mirror) Differs(ctx context.Context, from, to string, folders []string)
 	return false, nil
 }
 
+// Descends tells whether a commit comes after another one, or is it. A commit that the mirror does not have is an error.
+func (m *Mirror) Descends(ctx context.Context, revision, of string) (bool, error) {
+	m.disk.RLock()
+	defer m.disk.RUnlock()
+	repository, err := git.PlainOpen(m.store.repository())
+	if err != nil {
+		return false, err
+	}
+	for _, one := range []string{revision, of} {
+		if _, err := treeOf(repository, one); err != nil {
+			return false, err
+		}
+	}
+	return descends(ctx, repository, revision, of)
+}
+
 func treeOf(repository *git.Repository, revision string) (*object.Tree, error) {
 	if !argogit.IsCommitSHA(revision) {
 		return nil, fmt.Errorf("%q is no commit of 40 digits", revision)

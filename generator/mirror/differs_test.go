@@ -103,3 +103,19 @@ func TestDiffersTakesNothingForGranted(t *testing.T) {
 		}
 	}
 }
+
+func TestACommitFollowsThoseBeforeIt(t *testing.T) {
+	remote := newUpstream(t, config)
+	first := remote.head()
+	second := remote.commit(map[string]string{"README.md": "two"})
+	m := open(t, remote.options())
+	updated(t, m)
+	for _, test := range []struct {
+		revision, of string
+		want, known  bool
+	}{{second, first, true, true}, {first, first, true, true}, {first, second, false, true}, {second, strings.Repeat("a", 40), false, false}} {
+		if follows, err := m.Descends(t.Context(), test.revision, test.of); follows != test.want || (err == nil) != test.known {
+			t.Errorf("%s follows %s: %t, %v", test.revision, test.of, follows, err)
+		}
+	}
+}

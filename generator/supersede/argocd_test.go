@@ -43,6 +43,7 @@ type argocd struct {
 	mutex     sync.Mutex // of what follows
 	newest    string
 	differs   func(from, to string) (bool, error)
+	older     string // a revision that follows no other
 	windows   v1alpha1.SyncWindows
 	patches   []string // by the Releaser
 	beforeUse func()   // runs once, before the Releaser's next patch arrives
@@ -106,6 +107,12 @@ func (a *argocd) Newest(string, string) string {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	return a.newest
+}
+
+func (a *argocd) Descends(_ context.Context, revision, of string) (bool, error) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	return revision == of || revision != a.older, nil
 }
 
 func (a *argocd) Differs(_ context.Context, from, to string, folders []string) (bool, error) {

@@ -78,6 +78,8 @@ type Facts struct {
 	Behind bool
 	// Restored: the newest revision is known, and holds the files of the operation's: what came in between was taken back.
 	Restored bool
+	// Older: status.sync.revision does not come after the operation's revision. The branch was set back, or rewritten.
+	Older bool
 	// Window says why sync windows forbid a sync; empty if they do not.
 	Window string
 }
@@ -190,6 +192,8 @@ func newer(app *v1alpha1.Application, now time.Time, memory Memory, facts *Facts
 		return leave("Argo CD has not compared its source yet")
 	case facts.Restored:
 		return wait(recheck, "the newest revision, %s, changes none of its files", facts.Newest)
+	case facts.Older:
+		return wait(recheck, "%s does not follow the operation's revision", to)
 	case from != to && facts.Changed && app.Status.Sync.Status == v1alpha1.SyncStatusCodeOutOfSync:
 		return Verdict{Action: Terminate, Reason: "a newer revision changes what it applies", To: to}
 	case facts.unseen(to):

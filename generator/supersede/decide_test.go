@@ -147,6 +147,7 @@ func TestOnlyWhatBlocksItsFixIsReleased(t *testing.T) {
 			app.Status.Sync.Status = v1alpha1.SyncStatusCodeUnknown
 		}, facts: &supersede.Facts{Changed: true, Newest: later, Behind: true}, want: supersede.Refresh},
 		{name: "the newest is not known", facts: &supersede.Facts{Changed: true}, want: supersede.Terminate},
+		{name: "Argo CD follows a revision that does not follow the operation's", facts: &supersede.Facts{Changed: true, Older: true}, want: supersede.Wait},
 		{name: "the newer revision was taken back, and Argo CD has not seen that", facts: &supersede.Facts{Changed: true, Newest: later, Behind: true, Restored: true},
 			want: supersede.Wait},
 		{name: "the newer revision was taken back behind what a human started", edit: byHand,

@@ -21,6 +21,8 @@ type Repository interface {
 	// Differs tells whether anything below the folders differs between two commits; "." is everything. An unknown commit
 	// is an error: it will be asked for again.
 	Differs(ctx context.Context, from, to string, folders []string) (bool, error)
+	// Descends tells whether a commit comes after another one, or is it.
+	Descends(ctx context.Context, revision, of string) (bool, error)
 }
 
 // Projects tells what sync windows there are.
@@ -51,6 +53,13 @@ func (r *Releaser) facts(ctx context.Context, app *v1alpha1.Application) (*Facts
 	if !facts.Changed && !marked(app) {
 		return facts, nil
 	}
+	follows := true
+	if to != "" {
+		if follows, err = r.Repository.Descends(ctx, to, from); err != nil {
+			return nil, fmt.Errorf("whether %s follows %s, which Application %s is synced to, is not known: %w", to, from, app.QualifiedName(), err)
+		}
+	}
+	facts.Older = !follows
 	windows, err := r.Projects.Windows(ctx, app.Spec.Project)
 	if err != nil {
 		return nil, fmt.Errorf("the sync windows of Application %s are not known: %w", app.QualifiedName(), err)

@@ -137,6 +137,15 @@ func (a *argocd) revertedBy(revision string) {
 	})
 }
 
+func TestARolloutIsNotEndedForAnOlderRevision(t *testing.T) {
+	run(t, blocked(), func(a *argocd) { a.older = repair }, func(a *argocd) {
+		pass(time.Hour)
+		if a.written() != 0 {
+			t.Errorf("written: %v", a.patches)
+		}
+	})
+}
+
 func TestARolloutIsNotEndedForWhatWasTakenBack(t *testing.T) {
 	run(t, blocked(), func(a *argocd) { a.revertedBy(later) }, func(a *argocd) {
 		pass(time.Hour) // Argo CD has compared with the revision in between only
