@@ -3,7 +3,9 @@ package incluster
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
+	"sync"
 
 	"github.com/argoproj/argo-cd/v2/common"
 	"github.com/argoproj/argo-cd/v2/util/git"
@@ -63,7 +65,7 @@ func (g *Generator) secrets(ctx context.Context) (map[string][]byte, error) {
 
 func (g *Generator) newReleaser(events record.EventRecorder) *supersede.Releaser {
 	return supersede.New(supersede.Options{
-		Policy: *g.Supersede, Client: g.argo, Repository: followed{g.mirror}, Events: events,
+		Policy: *g.Supersede, Client: g.argo, Repository: &followed{Mirror: g.mirror, log: g.Log}, Events: events,
 		Projects: supersede.LiveProjects{
 			Projects: g.argo.ArgoprojV1alpha1().AppProjects(g.Namespace), Settings: g.kube.CoreV1().ConfigMaps(g.Namespace),
 		},
@@ -72,12 +74,21 @@ func (g *Generator) newReleaser(events record.EventRecorder) *supersede.Releaser
 }
 
 // followed is the mirror as those see it who ask what an Application follows.
-type followed struct{ *mirror.Mirror }
+type followed struct {
+	*mirror.Mirror
+	log *slog.Logger
+	// told are the sources of which the log has been told that they are others.
+	told sync.Map
+}
 
 // Newest is the newest revision of what a source follows; empty where that is not what is mirrored.
-func (f followed) Newest(repoURL, targetRevision string) string {
+func (f *followed) Newest(repoURL, targetRevision string) string {
 	same := targetRevision == f.Branch() || isDefault(targetRevision) && isDefault(f.Branch())
 	if !same || git.NormalizeGitURLAllowInvalid(repoURL) != git.NormalizeGitURLAllowInvalid(f.URL()) {
+		if _, known := f.told.LoadOrStore(repoURL+" "+targetRevision, true); !known {
+			f.log.Warn("Applications follow what is not mirrored: which of its revisions is the newest is known only as soon as Argo CD looks for itself; "+
+				"write repoURL and targetRevision as --repo-url and --revision", "repoURL", mirror.Shown(repoURL), "targetRevision", targetRevision)
+		}
 		return ""
 	}
 	return f.State().Revision
@@ -85,7 +96,7 @@ func (f followed) Newest(repoURL, targetRevision string) string {
 
 // Differs is Mirror's, unless the mirror is in doubt: it has commits then that are not taken for the truth, and no sync is ended
 // for one of them.
-func (f followed) Differs(ctx context.Context, from, to string, folders []string) (bool, error) {
+func (f *followed) Differs(ctx context.Context, from, to string, folders []string) (bool, error) {
 	if state := f.State(); state.Doubt != "" {
 		return false, errors.New(state.Doubt)
 	}

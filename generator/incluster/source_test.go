@@ -1,8 +1,10 @@
 package incluster
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,9 +61,10 @@ func TestOnlyWhatIsMirroredHasANewestRevision(t *testing.T) {
 			if err := m.Update(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			newest := followed{m}.Newest(test.asked, test.revision)
-			if (newest != "") != test.known {
-				t.Errorf("%q", newest)
+			var log bytes.Buffer
+			newest := (&followed{Mirror: m, log: slog.New(slog.NewTextHandler(&log, nil))}).Newest(test.asked, test.revision)
+			if told := strings.Contains(log.String(), "follow what is not mirrored"); (newest != "") != test.known || told == test.known {
+				t.Errorf("%q, %s", newest, &log)
 			}
 			if test.known && newest != m.State().Revision {
 				t.Errorf("%s, not %s", newest, m.State().Revision)
@@ -76,7 +79,7 @@ func TestNothingDiffersByACommitThatIsInDoubt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	if _, err := (followed{m}).Differs(t.Context(), strings.Repeat("a", 40), strings.Repeat("b", 40), []string{"."}); err == nil || err.Error() != m.State().Doubt {
+	if _, err := (&followed{Mirror: m}).Differs(t.Context(), strings.Repeat("a", 40), strings.Repeat("b", 40), []string{"."}); err == nil || err.Error() != m.State().Doubt {
 		t.Errorf("%v", err)
 	}
 }

@@ -162,7 +162,7 @@ func exempt(app *v1alpha1.Application) string {
 		return "its operation is no sync"
 	case len(sync.Resources) > 0:
 		return "its operation syncs some resources only"
-	case sync.Source != nil || len(sync.Sources) > 0:
+	case len(sync.Sources) > 0, sync.Source != nil && !ownSource(app):
 		return "its operation is a rollback"
 	case sync.DryRun || len(sync.Manifests) > 0:
 		return "its operation applies nothing from Git"
@@ -170,6 +170,13 @@ func exempt(app *v1alpha1.Application) string {
 		return "its operation's revision is not resolved"
 	}
 	return ""
+}
+
+// ownSource tells whether an operation with a source is auto-sync's: Argo CD 3 writes down the Application's own. Whoever rolls
+// back gives the source of an earlier sync.
+func ownSource(app *v1alpha1.Application) bool {
+	operation, source := &app.Status.OperationState.Operation, app.Spec.GetSource()
+	return operation.InitiatedBy.Automated && source.Equals(operation.Sync.Source)
 }
 
 // follows tells whether auto-sync, or a RollingSync, has started the operation and would start the next.

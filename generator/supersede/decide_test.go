@@ -104,6 +104,14 @@ func TestOnlyWhatBlocksItsFixIsReleased(t *testing.T) {
 		{name: "some resources only", edit: syncOperation(func(o *v1alpha1.Operation) {
 			o.Sync.Resources = []v1alpha1.SyncOperationResource{{Kind: "ConfigMap", Name: "settings"}}
 		}), want: supersede.Leave},
+		{name: "auto-sync of Argo CD 3, which writes down the Application's own source", edit: func(app *v1alpha1.Application) {
+			source := app.Spec.GetSource()
+			app.Status.OperationState.Operation.Sync.Source = &source
+		}, want: supersede.Terminate},
+		{name: "a rollback by hand to another revision of the same source", edit: all(byHand, func(app *v1alpha1.Application) {
+			source := app.Spec.GetSource()
+			app.Status.OperationState.Operation.Sync.Source = &source
+		}), want: supersede.Leave},
 		{name: "a rollback", edit: syncOperation(func(o *v1alpha1.Operation) { o.Sync.Source = &v1alpha1.ApplicationSource{} }), want: supersede.Leave},
 		{name: "a rollback of several sources", edit: syncOperation(func(o *v1alpha1.Operation) {
 			o.Sync.Sources = v1alpha1.ApplicationSources{{}}
