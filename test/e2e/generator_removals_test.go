@@ -129,6 +129,24 @@ func (f *guarded) renamed() {
 	}
 }
 
+// folderRenamed gives the folder of a service another name, in a namespace that it shares. What it delivers stays as it is: the
+// old name would be deleted with it.
+func (f *guarded) folderRenamed() {
+	seen, before := f.events(), f.uids("alpha-staging")
+	f.add("alpha2", "staging")
+	f.must(f.Repository.Write(overlay("alpha2", "staging")+"/configmap.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: alpha}\n"))
+	f.drop(overlay("alpha", "staging"))
+	f.served(f.push("alpha is alpha2"))
+	f.tells(seen, "RemovalHeld", "alpha-staging: it is to be named alpha2-staging", "argocd app delete alpha-staging --cascade=false")
+	f.why("alpha2-staging", guard.Waits, "waits until alpha-staging, which has its resources, is gone")
+	f.nothingElseIsDeleted()
+	f.drop("services/alpha2")
+	f.add("alpha", "staging")
+	f.served(f.push("alpha is alpha again"))
+	f.why("alpha-staging", guard.Stays)
+	f.same(before)
+}
+
 // goesWithoutItsResources does what argocd app delete --cascade=false does until the successor comes: the ApplicationSet
 // controller, which has its answer from before, may make the old name anew in between. Where it has put the finalizer back,
 // this waits for a better moment.

@@ -33,6 +33,7 @@ func TestNothingIsDeletedByAccident(t *testing.T) {
 	f.part("tidegate.yaml is broken", (*guarded).brokenPlatform)
 	f.part("admission sees only a part", (*guarded).partialViews)
 	f.part("an environment's Applications are renamed", (*guarded).renamed)
+	f.part("the folder of a service is renamed", (*guarded).folderRenamed)
 	f.part("tidegate why knows what is not there", (*guarded).absent)
 	f.part("an overlay of staging is removed", (*guarded).stagingRemoved)
 	f.part("an overlay of production is removed", (*guarded).productionRemoved)
@@ -190,6 +191,13 @@ func (f *guarded) rewritten() {
 	})
 	f.tells(seen, "SourcesInDoubt", "the branch was rewritten", "--accept-revision "+head)
 	f.why("late-staging", guard.Frozen, "--accept-revision "+head)
+	f.asks()
+	f.nothingElseIsDeleted()
+
+	// A new Pod, whose copy is empty, does not believe it either.
+	f.must(f.Tidegate.LoseGenerator(f.Context()))
+	f.must(f.Tidegate.StartUnreadGenerator(f.Context()))
+	f.until("a new copy is in doubt, too", func(ctx context.Context) error { return f.Tidegate.Doubts(ctx, "--accept-revision "+head) })
 	f.asks()
 	f.nothingElseIsDeleted()
 	f.must(f.Tidegate.RestartGeneratorWith(f.Context(), "--accept-revision="+head))

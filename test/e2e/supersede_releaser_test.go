@@ -73,10 +73,20 @@ func (f followed) Newest(repoURL, targetRevision string) string {
 }
 
 func (f followed) Differs(_ context.Context, from, to string, folders []string) (bool, error) {
-	_, err := f.Git(append([]string{"diff", "--quiet", from, to, "--"}, folders...)...)
+	same, err := f.succeeds(append([]string{"diff", "--quiet", from, to, "--"}, folders...)...)
+	return !same, err
+}
+
+func (f followed) Descends(_ context.Context, revision, of string) (bool, error) {
+	return f.succeeds("merge-base", "--is-ancestor", of, revision)
+}
+
+// succeeds runs a command of Git that says no by its exit code 1.
+func (f followed) succeeds(args ...string) (bool, error) {
+	_, err := f.Git(args...)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == 1 {
-		return true, nil
+		return false, nil
 	}
-	return false, err
+	return err == nil, err
 }
