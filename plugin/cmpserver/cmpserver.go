@@ -76,11 +76,7 @@ func New(options Options) *Server {
 	s := &Server{options: options, budget: options.Budget, streams: semaphore.NewWeighted(options.Budget.Streams)}
 	kept := store.New(s.budget.Store)
 	queue := generate.NewQueue(cores)
-	s.trees = &trees{
-		store: kept, queue: queue, busy: map[string]chan struct{}{},
-		room: semaphore.NewWeighted(s.budget.Tree), held: map[archive.Hash]int{},
-		limits: archive.Limits{Kept: s.budget.Tree, File: render.DefaultLimits().FileBytes + 1},
-	}
+	s.trees = newTrees(kept, queue, s.budget.Tree, archive.Limits{File: render.DefaultLimits().FileBytes + 1})
 	inProcess := &generate.Limited{
 		Next: generate.Cached{Store: kept, Next: generate.Runner{
 			Renderer: render.NewInProcess(), From: generate.FromRender,

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 
 	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
 	"github.com/tidegate/tidegate/plugin/cmpserver/generate"
@@ -16,18 +16,21 @@ import (
 )
 
 // trees shares unpacked archives. Their checksum is the fast way to one that was unpacked before; since it changes with
-// the time of a checkout, trees that hold the same are one whatever their checksums.
+// the time of a checkout, trees that hold the same are one whatever their checksums. The store keeps what may be of use
+// again; what a request holds is found as well while it does, however large it is.
 type trees struct {
 	store  *store.Store
 	queue  *generate.Queue
 	limits archive.Limits
+	rooms  *rooms
+	read   func(ctx context.Context, r io.Reader, limits archive.Limits) (*archive.Tree, error)
 	mutex  sync.Mutex
 	// busy are the checksums whose archives are being unpacked.
 	busy map[string]chan struct{}
-	// room is what the trees of all requests take, each tree once; held says how many requests hold one.
-	room *semaphore.Weighted
-	held map[archive.Hash]int
-	from levels
+	held map[archive.Hash]*holding
+	// checksums lead to what is held.
+	checksums map[string]archive.Hash
+	from      levels
 }
 
 // levels count how requests came by their trees.
@@ -36,48 +39,88 @@ type levels struct {
 	checksum, content, unpacked atomic.Int64
 }
 
-// small is how much room is set aside for a tree at first, so that many can be unpacked at once.
-func (t *trees) small() int64 { return max(1, t.limits.Kept/16) }
+// holding is a tree that requests hold. It takes room once.
+type holding struct {
+	tree      *archive.Tree
+	place     *place
+	requests  int
+	checksums []string
+}
 
-// weight is the room that a tree takes.
-func (t *trees) weight(tree *archive.Tree) int64 { return min(tree.Bytes(), t.limits.Kept) }
+// newTrees has so much room for the trees that requests hold.
+func newTrees(kept *store.Store, queue *generate.Queue, room int64, limits archive.Limits) *trees {
+	rooms := newRooms(room)
+	limits.Kept = rooms.largest
+	return &trees{
+		store: kept, queue: queue, limits: limits, rooms: rooms, read: archive.Unpack,
+		busy: map[string]chan struct{}{}, held: map[archive.Hash]*holding{}, checksums: map[string]archive.Hash{},
+	}
+}
 
 // hold keeps room for a tree until it is released, and waits for it in turn.
 func (t *trees) hold(ctx context.Context, tree *archive.Tree) (release func(), err error) {
 	t.mutex.Lock()
-	if t.held[tree.Hash()] > 0 {
+	if h := t.held[tree.Hash()]; h != nil && h.tree == tree {
 		defer t.mutex.Unlock()
-		return t.share(tree), nil
+		return t.share(h), nil
 	}
 	t.mutex.Unlock()
-	if err := t.room.Acquire(ctx, t.weight(tree)); err != nil {
+	place, err := t.rooms.enter(ctx, tree.Bytes())
+	if err != nil {
 		return nil, err
 	}
-	return t.settle(tree, t.weight(tree)), nil
-}
-
-// settle turns room that was set aside into what the tree takes; nothing, if another request holds it.
-func (t *trees) settle(tree *archive.Tree, reserved int64) (release func()) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	if t.held[tree.Hash()] == 0 {
-		reserved -= t.weight(tree)
+	if h := t.held[tree.Hash()]; h != nil && h.tree != tree {
+		return sync.OnceFunc(place.leave), nil // a copy, which takes room of its own
 	}
-	t.room.Release(reserved)
-	return t.share(tree)
+	return t.share(t.settle(tree, place)), nil
+}
+
+// settle puts a tree into the place that was set aside for it; nothing, if another request holds it. The mutex is held.
+func (t *trees) settle(tree *archive.Tree, place *place) *holding {
+	h := t.held[tree.Hash()]
+	if h != nil {
+		place.leave()
+		return h
+	}
+	place.shrink(tree.Bytes())
+	h = &holding{tree: tree, place: place}
+	t.held[tree.Hash()] = h
+	return h
 }
 
 // share counts one request more for a tree. The mutex is held.
-func (t *trees) share(tree *archive.Tree) (release func()) {
-	t.held[tree.Hash()]++
+func (t *trees) share(h *holding) (release func()) {
+	h.requests++
 	return sync.OnceFunc(func() {
 		t.mutex.Lock()
 		defer t.mutex.Unlock()
-		if t.held[tree.Hash()]--; t.held[tree.Hash()] == 0 {
-			delete(t.held, tree.Hash())
-			t.room.Release(t.weight(tree))
+		if h.requests--; h.requests > 0 {
+			return
 		}
+		for _, checksum := range h.checksums {
+			delete(t.checksums, checksum)
+		}
+		delete(t.held, h.tree.Hash())
+		h.place.leave()
 	})
+}
+
+// maxChecksums is how many archives of one tree are remembered while it is held: each checkout makes another.
+const maxChecksums = 64
+
+// name notes that an archive of that checksum holds what is held. The mutex is held.
+func (t *trees) name(h *holding, checksum string) {
+	if _, known := t.checksums[checksum]; known {
+		return
+	}
+	if len(h.checksums) == maxChecksums {
+		delete(t.checksums, h.checksums[0])
+		h.checksums = h.checksums[1:]
+	}
+	h.checksums = append(h.checksums, checksum)
+	t.checksums[checksum] = h.tree.Hash()
 }
 
 // checksumKey leads to a hash, hashKey to a tree.
@@ -89,13 +132,30 @@ type (
 // byChecksum returns a tree that was unpacked from an archive of that checksum, or nil. Only checksums that were
 // compared with an archive lead to one.
 func (t *trees) byChecksum(checksum string) *archive.Tree {
-	hash, ok := t.store.Get(checksumKey(checksum))
+	t.mutex.Lock()
+	hash, ok := t.checksums[checksum]
+	t.mutex.Unlock()
 	if !ok {
-		return nil
+		known, _ := t.store.Get(checksumKey(checksum))
+		key, found := known.(hashKey)
+		if !found {
+			return nil
+		}
+		hash = archive.Hash(key)
 	}
-	tree, _ := t.store.Get(hash)
-	found, _ := tree.(*archive.Tree)
-	return found
+	return t.byHash(hash)
+}
+
+// byHash returns a tree that is held or kept, or nil.
+func (t *trees) byHash(hash archive.Hash) *archive.Tree {
+	kept, _ := t.store.Get(hashKey(hash)) // first: this is a use of it
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	if h := t.held[hash]; h != nil {
+		return h.tree
+	}
+	tree, _ := kept.(*archive.Tree)
+	return tree
 }
 
 // unpack returns the tree of an archive whose checksum was verified, which is to be released. One archive is unpacked once
@@ -132,45 +192,57 @@ func (t *trees) unpackNow(ctx context.Context, checksum string, content []byte, 
 		close(done)
 	}()
 	start := time.Now()
-	reserved := t.small()
-	tree, err := t.unpackWithin(ctx, reserved, content, tenant)
+	expanded := archive.Expanded(content)
+	tree, place, err := t.unpackWithin(ctx, expanded+slack, content, tenant)
 	var refused *archive.RefusedError
-	if errors.As(err, &refused) && reserved < t.limits.Kept {
-		reserved = t.limits.Kept
-		tree, err = t.unpackWithin(ctx, reserved, content, tenant)
+	if errors.As(err, &refused) && refused.Kept && expanded+slack < t.limits.Kept {
+		tree, place, err = t.unpackWithin(ctx, t.limits.Kept, content, tenant)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if known, ok := t.store.Get(hashKey(tree.Hash())); ok {
-		tree = known.(*archive.Tree)
+	if known := t.byHash(tree.Hash()); known != nil {
+		tree = known
 		t.from.content.Add(1)
 	} else {
 		t.from.unpacked.Add(1)
 		t.store.Put(hashKey(tree.Hash()), tree, tree.Bytes(), time.Since(start))
 	}
 	t.store.Put(checksumKey(checksum), hashKey(tree.Hash()), int64(len(checksum)), time.Since(start))
-	return tree, t.settle(tree, reserved), nil
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	h := t.settle(tree, place)
+	t.name(h, checksum)
+	return h.tree, t.share(h), nil
 }
 
-// unpackWithin sets room aside and unpacks. The room stays set aside if there is a tree.
-func (t *trees) unpackWithin(ctx context.Context, room int64, content []byte, tenant string) (tree *archive.Tree, err error) {
-	if err := t.room.Acquire(ctx, room); err != nil {
-		return nil, err
+// slack is what a tree may take beyond what its archive expands to, in which each file has a header of 512 bytes: folders
+// that it names only by what lies in them.
+const slack = 64 << 10
+
+// unpackWithin sets room aside and unpacks. The place is taken if there is a tree.
+func (t *trees) unpackWithin(ctx context.Context, room int64, content []byte, tenant string) (tree *archive.Tree, _ *place, err error) {
+	place, err := t.rooms.enter(ctx, room)
+	if err != nil {
+		return nil, nil, err
 	}
 	defer func() {
+		if p := recover(); p != nil {
+			err = &generate.PanicError{Dir: "the archive that Argo CD sent", Value: p, Stack: debug.Stack()}
+		}
 		if err != nil {
-			t.room.Release(room)
+			place.leave()
 		}
 	}()
 	leave, err := t.queue.Enter(ctx, tenant)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer leave()
 	limits := t.limits
-	limits.Kept = room
-	return archive.Unpack(ctx, bytes.NewReader(content), limits)
+	limits.Kept, limits.Expanded = place.bytes, archive.Expanded(content)
+	tree, err = t.read(ctx, bytes.NewReader(content), limits)
+	return tree, place, err
 }
 
 // count is how many trees are kept.

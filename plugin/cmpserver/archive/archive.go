@@ -7,6 +7,7 @@ package archive
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 )
 
@@ -24,6 +25,8 @@ type Limits struct {
 	Depth int
 	// Path is how many bytes a path or the target of a link may have.
 	Path int
+	// Expanded is about how many bytes the archive expands to; 0: nobody knows. It limits nothing.
+	Expanded int64
 }
 
 // DefaultLimits suit a monorepo and a container of 512 MiB.
@@ -45,11 +48,22 @@ func (l Limits) orDefaults() Limits {
 // RefusedError says what an archive holds that no tree can be made of.
 type RefusedError struct {
 	// Reason is one word or two, for counting.
-	Reason  string
+	Reason string
+	// Kept says that only what is kept of it was too much: with a higher Limits.Kept there may be a tree.
+	Kept    bool
 	message string
 }
 
 func (e *RefusedError) Error() string { return e.message }
+
+// Expanded is how many bytes a compressed archive says that it expands to (RFC 1952, ISIZE, modulo 2^32). It may say
+// anything.
+func Expanded(archive []byte) int64 {
+	if len(archive) < 4 {
+		return 0
+	}
+	return int64(binary.LittleEndian.Uint32(archive[len(archive)-4:]))
+}
 
 func refused(reason, format string, args ...any) error {
 	return &RefusedError{Reason: reason, message: "the archive that Argo CD sent " + fmt.Sprintf(format, args...)}

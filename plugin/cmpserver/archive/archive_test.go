@@ -201,7 +201,7 @@ func TestAHostileArchiveIsRefusedAndSaysWhy(t *testing.T) {
 	}
 }
 
-func zipped(t *testing.T, text string) []byte {
+func zipped(t testing.TB, text string) []byte {
 	var out bytes.Buffer
 	zip := gzip.NewWriter(&out)
 	if _, err := io.WriteString(zip, text); err != nil {
@@ -224,51 +224,4 @@ func TestAFileTooLargeToBeReadCostsNoMemory(t *testing.T) {
 	if content, err := tree.ReadFile("dump.sql"); err == nil {
 		t.Errorf("read %d bytes of what is not kept", len(content))
 	}
-}
-
-func TestUnpackingEndsWithItsRequest(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := archive.Unpack(ctx, bytes.NewReader(pack(t, file("a", "1"))), archive.Limits{})
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
-}
-
-// FuzzUnpack looks for archives that make a tree which does not keep to what a tree is.
-func FuzzUnpack(f *testing.F) {
-	f.Add(pack(f, file("a/b", "1"), link("l", "a"), header{tar.TypeDir, "d", ""}))
-	f.Add(pack(f, file("../a", "1")))
-	f.Add(pack(f, link("l", "l"), file("l/a", "")))
-	f.Add(pack(f, file(".git/a", "1"), header{tar.TypeLink, "x", "a"}))
-	limits := archive.Limits{Unpacked: 1 << 20, Kept: 1 << 16, Entries: 100, Depth: 8, Path: 100}
-	f.Fuzz(func(t *testing.T, content []byte) {
-		tree, err := archive.Unpack(t.Context(), bytes.NewReader(content), limits)
-		if err != nil {
-			return
-		}
-		if tree.Bytes() > limits.Kept || tree.Len() > limits.Entries {
-			t.Fatalf("%d bytes and %d entries are kept", tree.Bytes(), tree.Len())
-		}
-		last := ""
-		for name := range tree.Names() {
-			if name <= last || !fs.ValidPath(strings.ToValidUTF8(name, "_")) || name == "." {
-				t.Fatalf("path %q after %q", name, last)
-			}
-			last = name
-			if at := strings.LastIndexByte(name, '/'); at >= 0 {
-				if info, err := tree.Lstat(name[:at]); err != nil || !info.IsDir() {
-					t.Fatalf("%q lies in what is no folder", name)
-				}
-			}
-			if mode, _ := tree.At(name); mode.IsRegular() {
-				if _, err := tree.ReadFile(name); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if at := tree.Resolve(name); strings.HasPrefix(at, "../") || strings.HasPrefix(at, "/") {
-				t.Fatalf("%q resolves to %q", name, at)
-			}
-		}
-	})
 }

@@ -16,6 +16,9 @@ const (
 	blockBytes = 64 << 10
 	// entryBytes is what an entry takes beside its name and content.
 	entryBytes = int(unsafe.Sizeof(entry{}))
+	// unpackingBytes is what it takes besides until the tree is there: the list it is in grows by being copied, and its path
+	// is looked up in a map.
+	unpackingBytes = entryBytes + 64
 )
 
 // file reads the content of a regular file.
@@ -57,7 +60,10 @@ func (u *unpacker) room(size int) []byte {
 // tree ends the unpacking.
 func (u *unpacker) tree() *Tree {
 	slices.SortFunc(u.entries, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
-	t := &Tree{entries: slices.Clip(u.entries), bytes: u.kept}
+	if cap(u.entries) > len(u.entries)+len(u.entries)/4 {
+		u.entries = slices.Clone(u.entries)
+	}
+	t := &Tree{entries: slices.Clip(u.entries), bytes: u.kept - int64(len(u.entries)*unpackingBytes)}
 	u.hasher.Reset()
 	var line []byte
 	for i := range t.entries {
@@ -97,27 +103,42 @@ func (s *source) blame(err error) error {
 	switch {
 	case s.err != nil:
 		return s.err
+	case s.ctx.Err() != nil && errors.Is(err, s.ctx.Err()):
+		return err
 	case errors.As(err, &known):
 		return err
 	}
 	return refused("malformed", "cannot be unpacked: %v", err)
 }
 
-// bounded is a reader of at most so many bytes. It has no other methods, so that io.CopyBuffer uses the buffer it is
+// bounded is a reader of at most so many bytes, which ends with the context. It has no other methods, so that io.CopyBuffer uses the buffer it is
 // given.
 type bounded struct {
+	ctx   context.Context
 	from  io.Reader
 	limit int64
 	count int64
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
+	if err := b.ctx.Err(); err != nil {
+		return 0, err
+	}
 	n, err := b.from.Read(p)
-	if b.count += int64(n); b.count > b.limit {
-		return 0, refused("too large", "unpacks to more than %d MiB; name what the Application needs in its annotation "+
-			"argocd.argoproj.io/manifest-generate-paths", b.limit>>20)
+	b.count += int64(n)
+	if err := b.expect(0); err != nil {
+		return 0, err
 	}
 	return n, err
+}
+
+// expect refuses so many bytes more, before they are read, if they are too many.
+func (b *bounded) expect(bytes int64) error {
+	if bytes > b.limit-b.count {
+		return refused("too large", "unpacks to more than %d MiB; name what the Application needs in its annotation "+
+			"argocd.argoproj.io/manifest-generate-paths", b.limit>>20)
+	}
+	return nil
 }
 
 // onlyReader hides the other methods of a reader, for the same reason.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
 	"io/fs"
@@ -25,10 +26,11 @@ func Unpack(ctx context.Context, r io.Reader, limits Limits) (*Tree, error) {
 	if err := unzip.Reset(compressed); err != nil {
 		return nil, compressed.blame(err)
 	}
-	plain := &bounded{from: unzip, limit: limits.Unpacked}
+	plain := &bounded{ctx: ctx, from: unzip, limit: limits.Unpacked}
+	about := int(min(limits.Expanded/expandedFile, int64(limits.Entries), maxExpected))
 	u := unpacker{
-		limits: limits, files: tar.NewReader(plain), hasher: sha256.New(), seen: map[string]int{},
-		buffer: buffers.Get().(*[copyBytes]byte),
+		limits: limits, plain: plain, files: tar.NewReader(plain), hasher: sha256.New(), buffer: buffers.Get().(*[copyBytes]byte),
+		seen: make(map[string]int, about), entries: make([]entry, 0, about),
 	}
 	defer buffers.Put(u.buffer)
 	err := u.all()
@@ -48,11 +50,18 @@ var (
 	buffers   = sync.Pool{New: func() any { return new([copyBytes]byte) }}
 )
 
-const copyBytes = 32 << 10
+const (
+	copyBytes = 32 << 10
+	// expandedFile is how much of an archive one small file takes: a header and its content, each in blocks of 512 bytes.
+	expandedFile = 1536
+	// maxExpected is for how many files memory is set aside before they have come.
+	maxExpected = 8192
+)
 
 // unpacker collects entries.
 type unpacker struct {
 	limits Limits
+	plain  *bounded
 	files  *tar.Reader
 	hasher hash.Hash
 	buffer *[copyBytes]byte
@@ -88,7 +97,10 @@ func (u *unpacker) take(header *tar.Header) error {
 		return nil
 	}
 	name, err := u.name(header.Name)
-	if err != nil || name == "." || bookkeeping(name) {
+	if err != nil {
+		return err
+	}
+	if err := u.announced(name, header); err != nil || name == "." || bookkeeping(name) {
 		return err
 	}
 	switch header.Typeflag {
@@ -108,6 +120,17 @@ func (u *unpacker) take(header *tar.Header) error {
 		return u.file(name, header.Size)
 	}
 	return refused("type", "holds %s, which is no file, folder or symbolic link (type %q)", name, header.Typeflag)
+}
+
+// announced checks what a header says of a file before any of it is read. A sparse file is larger than what is sent of it,
+// without end if it likes; no archive of Argo CD's holds one.
+func (u *unpacker) announced(name string, header *tar.Header) error {
+	for record := range header.PAXRecords {
+		if strings.HasPrefix(record, "GNU.sparse.") {
+			return refused("type", "holds %s, which is a sparse file", name)
+		}
+	}
+	return u.plain.expect(header.Size)
 }
 
 // bookkeeping says whether a path is Git's own. No commit can hold one; what is in it differs between checkouts of one
@@ -169,7 +192,7 @@ func (u *unpacker) append(e entry) error {
 	if len(u.entries) >= u.limits.Entries {
 		return u.tooMany()
 	}
-	if err := u.keep(int64(len(e.name) + entryBytes)); err != nil {
+	if err := u.keep(int64(len(e.name) + entryBytes + unpackingBytes)); err != nil {
 		return err
 	}
 	u.seen[e.name] = len(u.entries)
@@ -180,9 +203,10 @@ func (u *unpacker) append(e entry) error {
 // keep counts what stays in memory.
 func (u *unpacker) keep(n int64) error {
 	if u.kept += n; u.kept > u.limits.Kept {
-		return refused("too large", "unpacks to more than the %d MiB that there is room for; name what the Application needs in its "+
-			"annotation argocd.argoproj.io/manifest-generate-paths, or raise the memory limit of the plugin's container, of which "+
-			"one unpacked archive may take an eighth", u.limits.Kept>>20)
+		return &RefusedError{Reason: "too large", Kept: true, message: fmt.Sprintf("the archive that Argo CD sent unpacks to more than "+
+			"the %d MiB that there is room for; name what the Application needs in its annotation "+
+			"argocd.argoproj.io/manifest-generate-paths, or raise the memory limit of the plugin's container, of which one unpacked "+
+			"archive may take an eighth", u.limits.Kept>>20)}
 	}
 	return nil
 }

@@ -1,0 +1,57 @@
+package cmpserver
+
+import (
+	"context"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// rooms are the memory of the trees that requests hold. A render may hold its tree for as long as Argo CD waits for it, so
+// small trees have a room of their own in which no large one takes the room or a place in the line, and one tree never
+// takes all of the other.
+type rooms struct {
+	main, nook *semaphore.Weighted
+	// largest is what one tree may take, and small what it takes at most to be let into the nook.
+	largest, small int64
+}
+
+// newRooms divides so many bytes. Of 96 MiB a tree may take 64, and 16 are for those of 4 MiB at most.
+func newRooms(bytes int64) *rooms {
+	nook := bytes / 6
+	largest := max(1, bytes*2/3)
+	return &rooms{
+		main: semaphore.NewWeighted(bytes - nook), nook: semaphore.NewWeighted(nook),
+		largest: largest, small: min(largest/16, nook),
+	}
+}
+
+// enter sets room aside for a tree of so many bytes, and waits for it in turn.
+func (r *rooms) enter(ctx context.Context, bytes int64) (*place, error) {
+	p := &place{r.main, min(bytes, r.largest)}
+	if p.bytes <= r.small {
+		if p.room.TryAcquire(p.bytes) {
+			return p, nil
+		}
+		p.room = r.nook
+	}
+	if err := p.room.Acquire(ctx, p.bytes); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// place is the room that is set aside for one tree.
+type place struct {
+	room  *semaphore.Weighted
+	bytes int64
+}
+
+// shrink gives back what a tree of so many bytes does not need.
+func (p *place) shrink(bytes int64) {
+	if spare := p.bytes - bytes; spare > 0 {
+		p.room.Release(spare)
+		p.bytes = bytes
+	}
+}
+
+func (p *place) leave() { p.shrink(0) }
