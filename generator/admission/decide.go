@@ -76,7 +76,7 @@ func (d *deciding) held() []*gone {
 
 // judge lets go what may go by itself.
 func (d *deciding) judge() {
-	var free []*gone
+	var free, left []*gone
 	before, undeclared := d.overLimit(), d.undeclared()
 	for _, g := range d.gone {
 		switch {
@@ -89,22 +89,32 @@ func (d *deciding) judge() {
 		case undeclared != "":
 			g.rule(ByProtection, "held, since --protected-environment names %s, which tidegate.yaml does not have: what is protected is not known", undeclared)
 		case before[g.UID]:
-			g.rule(ByLimit, "held, since it is of a removal that was more than the limit, whatever has become of the rest")
+			g.rule(ByLimit, "held, since it is what is left of a removal that was more than the limit")
+			left = append(left, g)
 		default:
 			g.rule(ByGit, "it may go, since the repository shows it")
 			free = append(free, g)
 		}
 	}
-	limit, at := d.Policy.limit(len(d.Live)), len(free)+len(d.going)
-	if at <= limit {
-		return
+	limit := d.Policy.limit(len(d.Live))
+	if len(free)+len(d.going) > limit {
+		for _, g := range free {
+			d.tooMany(g, len(free)+len(d.going), limit)
+			// One that only waits until others are deleted goes after that.
+			g.overLimit = len(free) > limit
+		}
 	}
-	for _, g := range free {
-		g.rule(ByLimit, "held, since %d at once of %d Applications are more than the limit of %d (%d, or %d %% of them)",
-			at, len(d.Live), limit, d.Policy.RemovalCount, d.Policy.RemovalShare)
-		// One that only waits until others are deleted goes after that.
-		g.overLimit = len(free) > limit
+	if len(left) > limit {
+		for _, g := range left {
+			d.tooMany(g, len(left), limit)
+		}
 	}
+}
+
+// tooMany holds one of so many that would go at once.
+func (d *deciding) tooMany(g *gone, at, limit int) {
+	g.rule(ByLimit, "held, since %d at once of %d Applications are more than the limit of %d (%d, or %d %% of them)",
+		at, len(d.Live), limit, d.Policy.RemovalCount, d.Policy.RemovalShare)
 }
 
 // undeclared is an environment that is protected and that there is not: one that was renamed, perhaps, and is meant to be
