@@ -134,8 +134,8 @@ func (t *Tidegate) RestartPlugin(ctx context.Context, mode PluginMode) error {
 	return t.StartPlugin(ctx, mode)
 }
 
-// StartGenerator starts the generator, and waits until it is ready.
-func (t *Tidegate) StartGenerator(ctx context.Context) error {
+// launchGenerator starts the generator, and does not wait for it.
+func (t *Tidegate) launchGenerator() error {
 	args := []string{
 		"generator", fmt.Sprintf("--listen=127.0.0.1:%d", t.port), "--token-file=" + t.token, "--log-level=debug", "--drain=0s",
 	}
@@ -143,9 +143,15 @@ func (t *Tidegate) StartGenerator(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if t.Generator, err = t.run.start(process.Spec{
+	t.Generator, err = t.run.start(process.Spec{
 		Name: "tidegate-generator", Path: t.Binary("tidegate"), Dir: t.dir, Args: append(args, more...),
-	}); err != nil {
+	})
+	return err
+}
+
+// StartGenerator starts the generator, and waits until it is ready.
+func (t *Tidegate) StartGenerator(ctx context.Context) error {
+	if err := t.launchGenerator(); err != nil {
 		return err
 	}
 	return t.run.until(ctx, "the generator is ready", func(ctx context.Context) error {

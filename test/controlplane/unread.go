@@ -3,11 +3,8 @@ package controlplane
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
-
-	"github.com/tidegate/tidegate/test/controlplane/process"
 )
 
 // LoseGenerator ends the generator, and with it what it has of the repository, as an emptyDir goes with its Pod.
@@ -19,14 +16,7 @@ func (t *Tidegate) LoseGenerator(ctx context.Context) error {
 // StartUnreadGenerator starts the generator where it cannot read the repository, and waits until it answers: it is not
 // ready, and a Service would send it nothing, unless every replica is so.
 func (t *Tidegate) StartUnreadGenerator(ctx context.Context) error {
-	args, err := t.stack.generatorArgs()
-	if err != nil {
-		return err
-	}
-	args = append([]string{
-		"generator", fmt.Sprintf("--listen=127.0.0.1:%d", t.port), "--token-file=" + t.token, "--log-level=debug", "--drain=0s",
-	}, args...)
-	if t.Generator, err = t.run.start(process.Spec{Name: "tidegate-generator", Path: t.Binary("tidegate"), Dir: t.dir, Args: args}); err != nil {
+	if err := t.launchGenerator(); err != nil {
 		return err
 	}
 	return t.run.until(ctx, "the generator answers", func(ctx context.Context) error {
