@@ -44,7 +44,7 @@ Exit codes: 0 explained, 1 it could not be explained, 2 the command line is at f
 
   # Without a cluster
   tidegate why payments-api-production --clusters-file clusters.yaml`,
-		Args: cobra.ExactArgs(1),
+		Args: func(c *cobra.Command, args []string) error { return cli.Usage(cobra.ExactArgs(1)(c, args)) },
 		RunE: func(c *cobra.Command, args []string) error {
 			if !slices.Contains(whyFormats, output) {
 				return cli.Usage(fmt.Errorf("--output: %q is none of %s", output, strings.Join(whyFormats, ", ")))

@@ -68,7 +68,7 @@ type reports struct {
 	mu     sync.Mutex
 	byName map[string]Report
 	// told is what people were told last, by ApplicationSet.
-	told map[string]string
+	told map[string]told
 }
 
 // Reports are the last ones by ApplicationSet.
@@ -97,7 +97,7 @@ func (g *Guard) tell(set *live.ApplicationSet, now Report) (leads bool) {
 	if g.Leads != nil && !g.Leads() {
 		return false
 	}
-	if g.reports.isNews(set.Name, now) && g.Tell != nil {
+	if g.reports.isNews(set.Name, now, g.Now()) && g.Tell != nil {
 		g.Tell(set, now)
 	}
 	return true
@@ -150,21 +150,34 @@ func (r *reports) record(name string, now Report, there []live.ApplicationSet) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.byName == nil {
-		r.byName, r.told = map[string]Report{}, map[string]string{}
+		r.byName, r.told = map[string]Report{}, map[string]told{}
 	}
 	maps.DeleteFunc(r.byName, func(other string, _ Report) bool { return !has(there, other) })
-	maps.DeleteFunc(r.told, func(other, _ string) bool { return !has(there, other) })
+	maps.DeleteFunc(r.told, func(other string, _ told) bool { return !has(there, other) })
 	r.byName[name] = now
 }
 
-// isNews tells whether a report says something that people have not been told by this replica. What it decided before it
-// led, nobody was told.
-func (r *reports) isNews(name string, now Report) bool {
+// told is what people were told, and when.
+type told struct {
+	said string
+	at   time.Time
+}
+
+// remind is after how long people are told again of what waits for them: an API server keeps an Event for an hour.
+const remind = 30 * time.Minute
+
+// isNews tells whether a report says something that people have not been told by this replica, or not for long. What it decided
+// before it led, nobody was told.
+func (r *reports) isNews(name string, now Report, at time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before, said := r.told[name], now.says()
-	r.told[name] = said
-	return now.eventful() && before != said
+	waits := now.Refused != "" || now.Doubt != "" || len(now.Held) > 0
+	if before.said == said && !(waits && at.Sub(before.at) >= remind) {
+		return false
+	}
+	r.told[name] = told{said, at}
+	return now.eventful()
 }
 
 // eventful tells whether a report says anything at all.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
@@ -82,6 +83,24 @@ func TestPeopleAreToldWhatHappensAndWhatToDo(t *testing.T) {
 				t.Errorf("no metric %s:\n%s", test.metric, metrics)
 			}
 		})
+	}
+}
+
+func TestWhatWaitsForPeopleIsToldAgainBeforeItsEventIsGone(t *testing.T) {
+	w, s := newWorld(t, "api", "web"), &said{}
+	g := w.guard(s)
+	now := time.Now()
+	g.Now = func() time.Time { return now }
+	w.answered(t, g)
+	w.commit(t, "api")
+	w.answered(t, g)
+	before := len(s.lines)
+	for range 60 {
+		now = now.Add(time.Minute)
+		w.answered(t, g)
+	}
+	if again := len(s.lines) - before; again != 2 {
+		t.Errorf("told %d times in an hour", again)
 	}
 }
 
