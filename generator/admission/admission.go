@@ -49,6 +49,8 @@ type Ground struct {
 	Overlays map[string]bool
 	// Resources are the hashes of what a folder renders to (manifest.ID.Hash).
 	Resources map[string][]uint64
+	// Unrendered are the folders of which it is not known what they render to.
+	Unrendered map[string]bool
 	// Environments tell to which clusters each one goes.
 	Environments map[string]*metav1.LabelSelector
 	// Clusters are those of the fleet by name.

@@ -367,6 +367,14 @@ released api-staging overlay-gone shown-by-git`},
 			},
 			want: `answer pay-staging api-production web-staging web-production
 released api-staging overlay-gone shown-by-git`},
+		{name: "a service whose overlay cannot be rendered comes where another one goes", before: scene{overlays: both, clusters: two}, after: scene{overlays: "pay/staging api/production web/staging web/production", clusters: two},
+			change: func(w *admission.World) {
+				inOneNamespace(w)
+				w.Ground.Unrendered["services/pay/overlays/staging"] = true
+			},
+			want: `answer api-production web-staging web-production api-staging
+held api-staging renamed not-shown-by-git
+waiting pay-staging predecessor api-staging`},
 		{name: "the same is delivered to another cluster", before: scene{overlays: both, clusters: two}, after: scene{overlays: "pay/production api/production web/staging web/production", clusters: two},
 			change: func(w *admission.World) {
 				deliver(w, map[string]string{"api": "api", "web": "web", "pay": "api"})

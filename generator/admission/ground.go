@@ -14,13 +14,13 @@ import (
 // NewGround is what parameter sets were computed from.
 func NewGround(view *catalog.View, clusters []fleet.Cluster, input params.Input) Ground {
 	ground := Ground{
-		Revision: view.Revision, Input: input, Overlays: map[string]bool{}, Resources: map[string][]uint64{},
+		Revision: view.Revision, Input: input, Overlays: map[string]bool{}, Resources: map[string][]uint64{}, Unrendered: map[string]bool{},
 		Environments: map[string]*metav1.LabelSelector{}, Clusters: make(map[string]fleet.Cluster, len(clusters)),
 	}
 	for i := range view.Services {
 		for j := range view.Services[i].Overlays {
 			overlay := &view.Services[i].Overlays[j]
-			ground.Overlays[overlay.Path], ground.Resources[overlay.Path] = true, overlay.Resources
+			ground.Overlays[overlay.Path], ground.Resources[overlay.Path], ground.Unrendered[overlay.Path] = true, overlay.Resources, !overlay.Known
 		}
 	}
 	for i := range view.Clusters {

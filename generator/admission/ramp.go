@@ -130,7 +130,8 @@ func (r *ramping) turns() []int {
 	}
 	first := 0
 	if timeout := r.Policy.SettleTimeout; r.Policy.Ramp > 0 && timeout > 0 && len(starts) > 0 {
-		first = starts[r.Now.UnixNano()/int64(timeout)%int64(len(starts))]
+		turn := r.Now.UnixNano() / int64(timeout) % int64(len(starts))
+		first = starts[turn*stride(int64(len(starts)))%int64(len(starts))]
 	}
 	out := make([]int, 0, len(r.Desired))
 	for i := range r.Desired {
@@ -164,6 +165,23 @@ func (r *ramping) count() {
 			r.again(until)
 		}
 	}
+}
+
+// stride is how far the first place moves among so many: about the golden ratio of them, so that many that are refused next to
+// each other are soon passed, and without a common divisor, so that each has its turn.
+func stride(n int64) int64 {
+	step := max(1, n*618/1000)
+	for divisor(step, n) != 1 {
+		step++
+	}
+	return step
+}
+
+func divisor(a, b int64) int64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }
 
 // nextTurn is when another service comes first.

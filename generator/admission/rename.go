@@ -89,9 +89,6 @@ func (d *deciding) moves() {
 			}
 		}
 	}
-	if len(from) == 0 {
-		return
-	}
 	for name, app := range d.live {
 		if d.desired[name] == nil || app.Deleting {
 			continue
@@ -109,10 +106,26 @@ func (d *deciding) moves() {
 			continue
 		}
 		if g := d.deliveredBefore(set, from); g != nil {
-			d.predecessors[set.Name] = g.Application
-			if g.Successor == "" || set.Name < g.Successor {
-				g.Successor = set.Name
-			}
+			d.succeeds(set, g)
+		}
+		if d.Ground.Unrendered[set.Path] {
+			d.mayMove(set)
+		}
+	}
+}
+
+func (d *deciding) succeeds(set *params.Set, g *gone) {
+	d.predecessors[set.Name] = g.Application
+	if g.Successor == "" || set.Name < g.Successor {
+		g.Successor = set.Name
+	}
+}
+
+// mayMove takes what goes from where a new Application comes for its predecessor, while it is not known what that delivers.
+func (d *deciding) mayMove(set *params.Set) {
+	for _, g := range slices.Concat(d.gone, d.going) {
+		if g.set.Environment == set.Environment && g.set.Cluster.Server == set.Cluster.Server && g.set.Namespace == set.Namespace {
+			d.succeeds(set, g)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package incluster
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -94,14 +93,8 @@ func (f *followed) Newest(repoURL, targetRevision string) string {
 	return f.State().Revision
 }
 
-// Differs is Mirror's, unless the mirror is in doubt: it has commits then that are not taken for the truth, and no sync is ended
-// for one of them.
-func (f *followed) Differs(ctx context.Context, from, to string, folders []string) (bool, error) {
-	if state := f.State(); state.Doubt != "" {
-		return false, errors.New(state.Doubt)
-	}
-	return f.Mirror.Differs(ctx, from, to, folders)
-}
+// Doubt is why what the mirror has may not be the truth.
+func (f *followed) Doubt() string { return f.State().Doubt }
 
 // isDefault tells whether a revision is the repository's own branch.
 func isDefault(revision string) bool { return revision == "" || revision == "HEAD" }

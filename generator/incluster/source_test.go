@@ -73,17 +73,6 @@ func TestOnlyWhatIsMirroredHasANewestRevision(t *testing.T) {
 	}
 }
 
-func TestNothingDiffersByACommitThatIsInDoubt(t *testing.T) {
-	m, err := mirror.Open(mirror.Options{URL: "file://" + t.TempDir(), Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	if _, err := (&followed{Mirror: m}).Differs(t.Context(), strings.Repeat("a", 40), strings.Repeat("b", 40), []string{"."}); err == nil || err.Error() != m.State().Doubt {
-		t.Errorf("%v", err)
-	}
-}
-
 func TestATaskThatFailsEndsTheOthers(t *testing.T) {
 	broken := errors.New("broken")
 	err := together(t.Context(), []func(context.Context) error{

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,7 @@ func (m *Mirror) judge(ctx context.Context, revision *catalog.Revision, witnesse
 		return doubtf(Emptied, "%s is missing at the root of the repository, revision %s; it must come back", platform.File, revision.ID)
 	}
 	bases := []string{m.saved.Revision, witnessed}
-	if accepted := m.accepted(ctx, repository, revision.ID); accepted != "" {
+	if accepted := m.accepted(ctx, repository, revision.ID, witnessed); accepted != "" {
 		bases = []string{accepted}
 	}
 	for i, base := range bases {
@@ -49,8 +50,9 @@ func (m *Mirror) judge(ctx context.Context, revision *catalog.Revision, witnesse
 }
 
 // accepted returns the revision that an operator has accepted instead of the last good one, and that a commit is or follows;
-// empty where there is none.
-func (m *Mirror) accepted(ctx context.Context, repository *git.Repository, head string) string {
+// empty where there is none. A new copy does not know which confirmations have been made use of: what others took for the truth
+// tells, and where that is not there any more, only the commit itself is confirmed and nothing that follows it.
+func (m *Mirror) accepted(ctx context.Context, repository *git.Repository, head, witnessed string) string {
 	for _, revision := range m.acceptable() {
 		if revision == head {
 			return head
@@ -60,7 +62,7 @@ func (m *Mirror) accepted(ctx context.Context, repository *git.Repository, head 
 			continue
 		}
 		// What lies before the last good one was confirmed, if at all, by the branch itself.
-		if known, err := descends(ctx, repository, m.saved.Revision, revision); err != nil || known {
+		if known, err := descends(ctx, repository, cmp.Or(m.saved.Revision, witnessed), revision); err != nil || known {
 			continue
 		}
 		return revision
@@ -211,10 +213,13 @@ func (m *Mirror) adopt(ctx context.Context, revision *catalog.Revision, witnesse
 // had that one.
 func (m *Mirror) Follows(ctx context.Context, other string) (bool, error) {
 	m.mu.Lock()
-	good, instead := m.state.Revision, m.instead
+	good, instead, doubt := m.state.Revision, m.instead, m.state.Doubt
 	m.mu.Unlock()
 	if other == "" || other == good || good != "" && other == instead {
 		return true, nil
+	}
+	if doubt != "" {
+		return false, nil // what another replica has is the truth, perhaps
 	}
 	m.disk.RLock()
 	defer m.disk.RUnlock()

@@ -202,6 +202,20 @@ func TestWhatOthersTookIsAskedForBeforeTheBranchIs(t *testing.T) {
 	}
 }
 
+func TestAConfirmationThatIsLeftInTheArgumentsConfirmsNoRewriteToANewCopy(t *testing.T) {
+	remote := newUpstream(t, config)
+	confirmed := remote.commit(map[string]string{"README.md": "confirmed long ago"})
+	after := remote.commit(map[string]string{"README.md": "after it"})
+	good := remote.commit(map[string]string{"README.md": "good"})
+	options := remote.options()
+	options.Accept = []string{confirmed}
+	options.Witness = func(context.Context) (string, error) { return good, nil }
+	updated(t, open(t, options))
+	remote.git("reset", "--quiet", "--hard", after)
+	options.Dir = t.TempDir()
+	doubted(t, open(t, options), "", Rewritten, "--accept-revision "+after)
+}
+
 func TestAConfirmationCountsOnce(t *testing.T) {
 	remote := newUpstream(t, config)
 	first := remote.head()

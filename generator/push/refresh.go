@@ -32,6 +32,9 @@ type refresh struct {
 func (p *Pusher) look(ctx context.Context, queue workqueue.TypedRateLimitingInterface[string], name string) {
 	if !p.exists(name) {
 		p.forget(queue, name)
+		p.mu.Lock()
+		delete(p.elsewhere, name)
+		p.mu.Unlock()
 		return
 	}
 	digest, err := p.options.Answers.Wanted(ctx, name)

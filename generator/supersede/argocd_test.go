@@ -44,6 +44,7 @@ type argocd struct {
 	newest    string
 	differs   func(from, to string) (bool, error)
 	older     string // a revision that follows no other
+	doubt     string
 	windows   v1alpha1.SyncWindows
 	patches   []string // by the Releaser
 	beforeUse func()   // runs once, before the Releaser's next patch arrives
@@ -107,6 +108,12 @@ func (a *argocd) Newest(string, string) string {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	return a.newest
+}
+
+func (a *argocd) Doubt() string {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	return a.doubt
 }
 
 func (a *argocd) Descends(_ context.Context, revision, of string) (bool, error) {

@@ -80,6 +80,8 @@ type Facts struct {
 	Restored bool
 	// Older: status.sync.revision does not come after the operation's revision. The branch was set back, or rewritten.
 	Older bool
+	// Doubt says why the repository may not be as it shows itself; empty if it is. What has been ended is started all the same.
+	Doubt string
 	// Window says why sync windows forbid a sync; empty if they do not.
 	Window string
 }
@@ -197,6 +199,8 @@ func newer(app *v1alpha1.Application, now time.Time, memory Memory, facts *Facts
 		return Verdict{Action: Ask, Reason: "is there a newer revision?"}
 	case !compared(app):
 		return leave("Argo CD has not compared its source yet")
+	case facts.Doubt != "":
+		return wait(recheck, "the repository is in doubt: %s", facts.Doubt)
 	case facts.Restored:
 		return wait(recheck, "the newest revision, %s, changes none of its files", facts.Newest)
 	case facts.Older:

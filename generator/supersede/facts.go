@@ -18,6 +18,8 @@ type Repository interface {
 	// Newest is the newest revision of what a source follows; empty where the repository is another one, or follows
 	// another branch or tag.
 	Newest(repoURL, targetRevision string) string
+	// Doubt is why the repository may not be as it shows itself; empty where it is.
+	Doubt() string
 	// Differs tells whether anything below the folders differs between two commits; "." is everything. An unknown commit
 	// is an error: it will be asked for again.
 	Differs(ctx context.Context, from, to string, folders []string) (bool, error)
@@ -35,7 +37,7 @@ type Projects interface {
 func (r *Releaser) facts(ctx context.Context, app *v1alpha1.Application) (*Facts, error) {
 	source := app.Spec.GetSource()
 	from, to := revision(app.Status.OperationState), app.Status.Sync.Revision
-	facts := &Facts{Newest: r.Repository.Newest(source.RepoURL, source.TargetRevision)}
+	facts := &Facts{Doubt: r.Repository.Doubt(), Newest: r.Repository.Newest(source.RepoURL, source.TargetRevision)}
 	var err error
 	if facts.Changed, err = r.differs(ctx, app, from, to); err != nil {
 		return nil, err

@@ -146,6 +146,23 @@ func TestARolloutIsNotEndedForAnOlderRevision(t *testing.T) {
 	})
 }
 
+func TestARolloutIsNotEndedWhileTheRepositoryIsInDoubtAndWhatWasEndedIsStarted(t *testing.T) {
+	run(t, blocked(), func(a *argocd) { a.doubt = "the branch was rewritten" }, func(a *argocd) {
+		pass(time.Hour)
+		if a.written() != 0 {
+			t.Fatalf("written: %v", a.patches)
+		}
+		a.set(func() { a.doubt = "" })
+		pass(2 * time.Minute)
+		a.set(func() { a.doubt = "the repository cannot be read" })
+		a.terminates()
+		synctest.Wait()
+		if operation := a.live().Operation; operation == nil || operation.Sync.Revision != repair {
+			t.Errorf("not started: %v", a.patches)
+		}
+	})
+}
+
 func TestARolloutIsNotEndedForWhatWasTakenBack(t *testing.T) {
 	run(t, blocked(), func(a *argocd) { a.revertedBy(later) }, func(a *argocd) {
 		pass(time.Hour) // Argo CD has compared with the revision in between only

@@ -77,6 +77,8 @@ func (f followed) Differs(_ context.Context, from, to string, folders []string) 
 	return !same, err
 }
 
+func (f followed) Doubt() string { return "" }
+
 func (f followed) Descends(_ context.Context, revision, of string) (bool, error) {
 	return f.succeeds("merge-base", "--is-ancestor", of, revision)
 }
