@@ -4,16 +4,41 @@ import (
 	"runtime"
 	"runtime/debug"
 	gometrics "runtime/metrics"
+	"sync"
 )
 
 // LimitMemory keeps Go's memory limit at soft, so that garbage takes little, unless more than half of that is in use: then
 // at twice what is in use, so that Go does not collect without end, and never above most.
 func LimitMemory(soft, most int64) {
+	memory.Lock()
+	memory.soft, memory.most, memory.now = soft, most, soft
 	debug.SetMemoryLimit(soft)
-	afterCollection(func() { debug.SetMemoryLimit(limitFor(inUse(), soft, most)) })
+	memory.Unlock()
+	memory.follow.Do(func() { afterCollection(adjust) })
 }
 
-func limitFor(inUse, soft, most int64) int64 { return min(max(soft, 2*inUse), most) }
+// memory is what LimitMemory has said last. There is one, as there is one limit.
+var memory struct {
+	sync.Mutex
+	soft, most, now int64
+	follow          sync.Once
+}
+
+func adjust() {
+	memory.Lock()
+	defer memory.Unlock()
+	if limit := limitFor(inUse(), memory.soft, memory.most); limit != memory.now { // setting it stops everything for a moment
+		debug.SetMemoryLimit(limit)
+		memory.now = limit
+	}
+}
+
+// limitStep keeps the limit as it is while what is in use hardly changes.
+const limitStep = 16 << 20
+
+func limitFor(inUse, soft, most int64) int64 {
+	return min(max(soft, up(2*inUse, limitStep)*limitStep), most)
+}
 
 // inUse is what the last collection has found in use.
 func inUse() int64 {

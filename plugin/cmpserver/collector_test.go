@@ -11,7 +11,7 @@ import (
 func TestTheMemoryLimitGivesWayToWhatIsInUse(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	LimitMemory(64*mib, 512*mib)
-	defer LimitMemory(before, math.MaxInt64)
+	defer LimitMemory(before, math.MaxInt64) // which no use of memory changes
 	held := make([]byte, 200*mib)
 	wait := func(what string, holds func(limit int64) bool) {
 		t.Helper()
@@ -28,8 +28,8 @@ func TestTheMemoryLimitGivesWayToWhatIsInUse(t *testing.T) {
 }
 
 func TestTheMemoryLimitStaysBelowTheBudget(t *testing.T) {
-	for _, test := range []struct{ inUse, want int64 }{{10, 128}, {64, 128}, {100, 200}, {200, 312}, {400, 312}} {
-		if got := limitFor(test.inUse, 128, 312); got != test.want {
+	for _, test := range []struct{ inUse, want int64 }{{10, 128}, {64, 128}, {100, 208}, {101, 208}, {200, 312}, {400, 312}} {
+		if got := limitFor(test.inUse*mib, 128*mib, 312*mib) / mib; got != test.want {
 			t.Errorf("with %d in use the limit is %d, want %d", test.inUse, got, test.want)
 		}
 	}
