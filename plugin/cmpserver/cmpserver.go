@@ -77,16 +77,20 @@ func New(options Options) *Server {
 	kept := store.New(s.budget.Store)
 	queue := generate.NewQueue(cores)
 	s.trees = newTrees(kept, queue, s.budget.Tree, archive.Limits{File: render.DefaultLimits().FileBytes + 1})
+	// As many renders again as there are cores may be overdue.
+	memory := render.NewMemory(s.budget.Renders, 2*cores)
+	renderer := render.NewInProcess()
+	renderer.Memory = memory
 	inProcess := &generate.Limited{
 		Next: generate.Cached{Store: kept, Next: generate.Runner{
-			Renderer: render.NewInProcess(), From: generate.FromRender,
+			Renderer: renderer, From: generate.FromRender,
 			Limits: generate.Limits{Documents: maxDocuments, Schema: true},
 		}},
 		Queue: queue, Hold: options.Hold,
 	}
 	inChild := &generate.Limited{
 		Next: generate.Cached{Store: kept, Next: generate.Runner{
-			Renderer: render.Child{Memory: uint64(s.budget.Child), Time: options.Time}, From: generate.FromChild,
+			Renderer: render.Child{Memory: uint64(s.budget.Child), Time: options.Time, Answers: memory}, From: generate.FromChild,
 		}},
 		Queue: generate.NewQueue(s.budget.Children),
 	}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -87,18 +89,47 @@ func TestAChecksumWithoutItsArchiveOpensNothing(t *testing.T) {
 	}
 }
 
+// Each link has a target that would be rendered if it were followed: on the disk of the server, and in the archive at the
+// path that is left of it when the way out is ignored.
 func TestNoLinkLeadsOutOfWhatWasSent(t *testing.T) {
 	client := serve(t, cmpserver.Options{})
-	for name, files := range map[string]map[string]string{
-		"absolute":           {"app/kustomization.yaml": "resources: [passwd]\n", "app/passwd": "-> /etc/passwd"},
-		"relative":           {"app/kustomization.yaml": "resources: [passwd]\n", "app/passwd": "-> ../../../../../../etc/passwd"},
-		"by way of a folder": {"app/kustomization.yaml": "configMapGenerator: [{name: a, files: [etc/passwd]}]\n", "app/etc": "-> /etc"},
-		"in circles":         {"app/kustomization.yaml": "resources: [a]\n", "app/a": "-> b", "app/b": "-> a"},
-		"the Application":    {"app": "-> ../../etc"},
+	const secret = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: secret}\n"
+	outside := t.TempDir()
+	for name, content := range map[string]string{"kustomization.yaml": "resources: [secret.yaml]\n", "secret.yaml": secret} {
+		if err := os.WriteFile(filepath.Join(outside, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	up := strings.Repeat("../", 20)
+	decoy := outside[1:] // in the archive
+	for _, test := range []struct {
+		name  string
+		files map[string]string
+		want  string
+	}{
+		{"inside", map[string]string{"app/kustomization.yaml": "resources: [a.yaml]\n", "app/a.yaml": "-> files/a.yaml", "app/files/a.yaml": secret}, ""},
+		{"to a folder inside", map[string]string{"app/kustomization.yaml": "resources: [base]\n", "app/base": "-> ../shared",
+			"shared/kustomization.yaml": "resources: [a.yaml]\n", "shared/a.yaml": secret}, ""},
+		{"absolute", map[string]string{"app/kustomization.yaml": "resources: [a.yaml]\n", "app/a.yaml": "-> " + outside + "/secret.yaml"}, "outside the repository"},
+		{"relative", map[string]string{"app/kustomization.yaml": "resources: [a.yaml]\n", "app/a.yaml": "-> " + up + decoy + "/secret.yaml"}, "outside the repository"},
+		{"one step too far", map[string]string{"app/kustomization.yaml": "resources: [a.yaml]\n", "app/a.yaml": "-> ../../secret.yaml", "secret.yaml": secret}, "outside the repository"},
+		{"by way of a folder", map[string]string{"app/kustomization.yaml": "resources: [out/secret.yaml]\n", "app/out": "-> " + outside}, "outside the repository"},
+		{"a base", map[string]string{"app/kustomization.yaml": "resources: [out]\n", "app/out": "-> " + outside}, "outside the repository"},
+		{"by way of two links", map[string]string{"app/kustomization.yaml": "resources: [a.yaml]\n", "app/a.yaml": "-> b.yaml", "app/b.yaml": "-> " + outside + "/secret.yaml"}, "outside the repository"},
+		{"as text", map[string]string{"app/kustomization.yaml": "configMapGenerator: [{name: a, files: [out/secret.yaml]}]\n", "app/out": "-> " + outside}, "outside the repository"},
+		{"in circles", map[string]string{"app/kustomization.yaml": "resources: [a]\n", "app/a": "-> b", "app/b": "-> a"}, "too many symbolic links"},
+		{"the Application", map[string]string{"app": "-> " + outside}, "outside the repository"},
+		{"the Application, relative", map[string]string{"app": "-> " + up + decoy}, "outside the repository"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			if manifests, err := generate(t.Context(), client, ask("app", pack(t, files))); err == nil {
-				t.Errorf("rendered %q", manifests)
+		t.Run(test.name, func(t *testing.T) {
+			files := with(test.files, decoy+"/kustomization.yaml", "resources: [secret.yaml]\n")
+			files[decoy+"/secret.yaml"] = secret
+			manifests, err := generate(t.Context(), client, ask("app", pack(t, files)))
+			switch {
+			case test.want == "" && (err != nil || len(manifests) != 1):
+				t.Errorf("rendered %q, %v", manifests, err)
+			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+				t.Errorf("rendered %q, and the error is %v, want one about %q", manifests, err, test.want)
 			}
 		})
 	}

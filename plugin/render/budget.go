@@ -44,7 +44,8 @@ type Limits struct {
 	Growth int64
 }
 
-// DefaultLimits are far above what public repositories need. What stays in this process then takes some 300 MiB at the worst.
+// DefaultLimits are far above what public repositories need. What stays in this process then takes some 300 MiB at the
+// worst; Memory bounds what all renders take together.
 func DefaultLimits() Limits {
 	return Limits{
 		FileBytes: 16 << 20, TotalBytes: 64 << 20, Builds: 1000, Nodes: 100_000, Depth: 250, Documents: 20_000, Output: 64 << 20,
@@ -92,6 +93,9 @@ type budget struct {
 	changes int
 	copies  int
 	growth  growth
+	// setAside is how many nodes kustomize does not see.
+	setAside int
+	claim    claim
 }
 
 func (b *budget) lookup() error {
@@ -154,6 +158,19 @@ func (b *budget) breadth(name string, content []byte) error {
 		return &unboundedError{fmt.Sprintf("%s has up to %d entries side by side", name, siblings)}
 	case b.nodes > b.limits.AllNodes:
 		return &unboundedError{fmt.Sprintf("%s: kustomize has read up to %d YAML nodes with this file", name, b.nodes)}
+	}
+	return nil
+}
+
+// fits says where a render needs more than this process has left.
+func (b *budget) fits(name string) error {
+	if b.isolate {
+		return nil
+	}
+	need := int64(b.nodes-b.setAside)*nodeBytes + int64(b.setAside)*setAsideBytes + b.bytes*byteBytes
+	need += int64(min(b.growth.bound(b.objects, b.copies), float64(b.limits.Growth)))
+	if !b.claim.grow(need) {
+		return &unboundedError{fmt.Sprintf("with %s it may take more than %d MiB, and this process has no more memory left for it", name, need>>20)}
 	}
 	return nil
 }

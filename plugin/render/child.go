@@ -32,6 +32,8 @@ type Child struct {
 	Memory uint64
 	// Time limits how long it runs; 0 means 30 seconds. The context's deadline counts too.
 	Time time.Duration
+	// Answers is where its answer takes room in this process. Nil: there is no limit to it.
+	Answers *Memory
 }
 
 // stoppedError says that a child ended without an answer.
@@ -102,7 +104,7 @@ func (c Child) Render(ctx context.Context, request Request) (*Result, error) {
 	waitErr := process.end()
 	switch {
 	case done != nil:
-		return done.result()
+		return c.result(ctx, request.Dir, done)
 	case timeOver:
 		return nil, c.timeOver(ctx, request.Dir)
 	case process.outOfMemory():
@@ -203,15 +205,20 @@ func lookUp(tree Tree, a ask) answer {
 	return out
 }
 
-func (o *outcome) result() (*Result, error) {
+func (c Child) result(ctx context.Context, dir string, o *outcome) (*Result, error) {
 	if o.Err != "" {
 		return nil, errors.New(o.Err)
 	}
-	objects, err := manifest.ParseJSON(o.JSON)
+	leave, err := c.Answers.admit(ctx, dir, o.JSON)
 	if err != nil {
 		return nil, err
 	}
-	return &Result{Objects: objects, Namespace: o.Namespace, Warnings: o.Warnings, Files: o.Files}, nil
+	objects, err := manifest.ParseJSON(o.JSON)
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	return &Result{Objects: objects, Namespace: o.Namespace, Warnings: o.Warnings, Files: o.Files, leave: leave}, nil
 }
 
 func firstLine(text []byte) string {

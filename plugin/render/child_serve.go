@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
+	"runtime/debug"
 	"syscall"
 	"time"
 )
@@ -32,6 +34,7 @@ func ServeChild() int {
 	if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &limit); err != nil {
 		return 1
 	}
+	debug.SetMemoryLimit(childHeap(o.Memory))
 	// The schema stays kustomize's own: this process renders once, and `openapi:` may build upon it.
 	renderer := InProcess{isolated: true}
 	result, err := renderer.Render(context.Background(), Request{Tree: pipe, Dir: o.Dir, Overrides: o.Overrides, Limits: o.Limits})
@@ -50,6 +53,17 @@ func ServeChild() int {
 		return 1
 	}
 	return 0
+}
+
+// childHeap is where a child of so much data collects without a pause. Go knows nothing of the limit of its data: without
+// one of its own it lets garbage take as much as what is in use does, and dies of it. What counts are whole arenas, of
+// which it begins another when the last is full (runtime/malloc.go, heapArenaBytes); the rest of its data is not the heap's.
+func childHeap(data uint64) int64 {
+	const arena, others, margin = 64 << 20, 32 << 20, 8 << 20
+	if data < arena+others {
+		return math.MaxInt64 // it dies in any case
+	}
+	return int64(min(data-others, 1<<40)/arena*arena) - margin
 }
 
 // remote is the parent's tree, seen from the child.

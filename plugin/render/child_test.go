@@ -95,9 +95,14 @@ func TestAnErrorInAChildIsTheErrorOfThisProcess(t *testing.T) {
 }
 
 func TestAChildThatTakesTooLongIsStopped(t *testing.T) {
-	before := children(t)
-	_, err := render.Child{Time: time.Nanosecond}.Render(context.Background(), render.Request{Tree: growing(40, 40), Dir: "."})
-	wantEqual(t, fmt.Sprint(err), ".: rendering was stopped, it took more than 1ns")
+	before, most := children(t), 0
+	// Three seconds are enough to begin, and minutes would not be to end.
+	tree := watched{configMaps(15_000, 1), func(string) { most = max(most, children(t)) }}
+	_, err := render.Child{Time: 3 * time.Second}.Render(context.Background(), render.Request{Tree: tree, Dir: "."})
+	wantEqual(t, fmt.Sprint(err), ".: rendering was stopped, it took more than 3s")
+	if most != before+1 {
+		t.Errorf("%d processes were there while it rendered, and %d before", most, before)
+	}
 	if n := children(t); n > before {
 		t.Errorf("%d processes are left", n-before)
 	}

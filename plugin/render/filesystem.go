@@ -50,15 +50,15 @@ type kustomization struct {
 // next has any name and any place, and the paths in it start where the link is.
 type asked struct{ file, dir string }
 
-func newFileSystem(ctx context.Context, request Request, isolated bool, loadSchema func()) *fileSystem {
+func newFileSystem(ctx context.Context, request Request, p InProcess) *fileSystem {
 	f := &fileSystem{
 		tree:       request.Tree,
 		resolver:   resolver{tree: request.Tree, dirs: map[string]string{".": "."}},
-		budget:     budget{limits: request.Limits.orDefaults(), isolate: isolated, stopped: ctx.Err},
+		budget:     budget{limits: request.Limits.orDefaults(), isolate: p.isolated, stopped: ctx.Err, claim: claim{memory: p.Memory}},
 		overrides:  request.Overrides,
 		top:        request.Dir,
 		seen:       map[string]int{},
-		loadSchema: loadSchema,
+		loadSchema: p.loadSchema,
 		standIns:   standIns{resources: map[string]bool{}, others: map[string]bool{}},
 	}
 	if resolved, _, err := f.resolver.resolve(f.top); err == nil {
@@ -175,7 +175,16 @@ func (f *fileSystem) ReadFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.standIns.shorten(inTree, content), nil
+	short := f.standIns.shorten(inTree, content)
+	if len(short) < len(content) {
+		nodes, _ := breadthBound(content)
+		left, _ := breadthBound(short)
+		f.budget.setAside += nodes - left
+	}
+	if err := f.budget.fits(inTree); err != nil {
+		return nil, f.keep(err)
+	}
+	return short, nil
 }
 
 // readTree reads a file of the tree within the budget.

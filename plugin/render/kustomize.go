@@ -22,6 +22,8 @@ import (
 
 // InProcess renders in this process.
 type InProcess struct {
+	// Memory is what it shares with the other renders of this process. Nil: there is no limit to it.
+	Memory     *Memory
 	loadSchema func()
 	isolated   bool
 }
@@ -69,11 +71,18 @@ func (p InProcess) Render(ctx context.Context, request Request) (*Result, error)
 	if request.Dir = path.Clean(request.Dir); path.IsAbs(request.Dir) {
 		return nil, &outsideError{path: request.Dir}
 	}
-	files := newFileSystem(ctx, request, p.isolated, p.loadSchema)
+	files := newFileSystem(ctx, request, p)
+	done := false
+	defer func() {
+		if !done {
+			files.budget.claim.end()
+		}
+	}()
 	objects, err := build(files, request.Dir)
 	if (err != nil || files.err != nil) && len(files.standIns.schemas) > 0 && ctx.Err() == nil && !IsUnbounded(files.err) {
 		// Again, with all files as they are: so is what is said about them.
-		files = newFileSystem(ctx, request, p.isolated, p.loadSchema)
+		files.budget.claim.end()
+		files = newFileSystem(ctx, request, p)
 		files.standIns.off = true
 		objects, err = build(files, request.Dir)
 	}
@@ -88,8 +97,10 @@ func (p InProcess) Render(ctx context.Context, request Request) (*Result, error)
 			return nil, err
 		}
 	}
+	done = true
 	return &Result{
 		Objects: objects, Namespace: files.scanned[0].Namespace, Warnings: append(files.warnings(), request.Overrides.idle(objects)...), Files: files.reads,
+		leave: files.budget.claim.end,
 	}, nil
 }
 

@@ -31,7 +31,10 @@ func (f *fileSystem) measure(k *kustomization) error {
 	}
 	changes := len(k.Patches) + len(k.PatchesJson6902) + len(k.PatchesStrategicMerge) + len(k.Replacements) +
 		len(k.Transformers) + len(k.Validators) + len(k.Images) + len(k.Replicas) + len(k.Labels) + len(k.Vars)
-	return f.budget.use(k.file, len(k.ConfigMapGenerator)+len(k.SecretGenerator), changes, copies)
+	if err := f.budget.use(k.file, len(k.ConfigMapGenerator)+len(k.SecretGenerator), changes, copies); err != nil {
+		return err
+	}
+	return f.budget.fits(k.file)
 }
 
 // inline lists the YAML texts in a kustomization, in the places of paths.

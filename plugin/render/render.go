@@ -38,6 +38,15 @@ type Result struct {
 	Warnings []string
 	// Files are those that kustomize read, relative to the tree's root, in the order of their first reading.
 	Files []string
+	// leave gives back what the objects take of a Memory.
+	leave func()
+}
+
+// Done says that nobody needs the objects any more. Only where there is a Memory it makes a difference.
+func (r *Result) Done() {
+	if r.leave != nil {
+		r.leave()
+	}
 }
 
 // New returns the renderer of a program that renders again and again, also concurrently: in this process where the render

@@ -31,7 +31,7 @@ func render(t *testing.T, files map[string]string, whole bool) (objects []manife
 		tree.MapFS[name] = &fstest.MapFile{Data: []byte(content)}
 	}
 	request := Request{Tree: tree, Dir: "."}
-	f := newFileSystem(context.Background(), request, false, schema.Load)
+	f := newFileSystem(context.Background(), request, InProcess{loadSchema: schema.Load})
 	f.standIns.off = whole
 	objects, err := build(f, ".")
 	schemas = len(f.standIns.schemas)

@@ -101,7 +101,8 @@ func (r Runner) Generate(ctx context.Context, request Request) (result Result, e
 	}()
 	guard := &guarded{ctx: ctx, tree: request.Tree, limits: r.Limits}
 	recorder := &recorder{tree: guard, at: request.Tree.At, seen: map[string]int{}}
-	noted := &noted{Renderer: r.Renderer, settings: request.Settings}
+	noted := &noted{Renderer: r.Renderer, settings: request.Settings, done: func() {}}
+	defer func() { noted.done() }()
 	rendered, err := plugin.Run(ctx, noted, plugin.Request{
 		Tree: render.Mount(recorder, request.Place), Dir: request.Dir, App: request.App, Settings: request.Settings,
 	})

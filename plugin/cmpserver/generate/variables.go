@@ -16,10 +16,15 @@ type noted struct {
 	render.Renderer
 	settings  plugin.Settings
 	variables []string
+	// done gives back the memory of what was rendered.
+	done func()
 }
 
 func (n *noted) Render(ctx context.Context, request render.Request) (*render.Result, error) {
 	result, err := n.Renderer.Render(ctx, request)
+	if err == nil {
+		n.done = result.Done
+	}
 	if err == nil && len(n.settings.Substitutions) > 0 {
 		n.variables = variablesIn(result, n.settings.Substitutions)
 	}

@@ -1,0 +1,94 @@
+package render
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// Memory is what the renders of this process may take together, as far as that is known beforehand. One that finds no
+// room belongs into a child process; the answer of a child waits until there is room for it. Nil has no limit.
+type Memory struct {
+	// each is what a render may take whatever others do, so that large ones do not drive out the small.
+	each   int64
+	shared *semaphore.Weighted
+	size   int64
+}
+
+// NewMemory divides so many bytes among so many renders at once: one half is theirs in equal parts, and of the other each
+// takes what it needs beyond. No bytes are no limit.
+func NewMemory(bytes int64, renders int) *Memory {
+	if bytes <= 0 {
+		return nil
+	}
+	return &Memory{each: bytes / 2 / int64(renders), shared: semaphore.NewWeighted(bytes / 2), size: bytes / 2}
+}
+
+const (
+	// nodeBytes is what kustomize takes for a YAML node, byteBytes what a byte that is read takes in files and results.
+	nodeBytes = 600
+	byteBytes = 2
+	// setAsideBytes is what a node takes of a schema that kustomize does not see.
+	setAsideBytes = 150
+	// valueBytes is what a value of JSON takes as an object's field.
+	valueBytes = 96
+)
+
+// claim is what one render has taken.
+type claim struct {
+	memory *Memory
+	taken  int64 // of what is shared
+}
+
+// grow takes what a render needs that needs so many bytes in all, or says that there is no room.
+func (c *claim) grow(bytes int64) bool {
+	if c.memory == nil {
+		return true
+	}
+	more := bytes - c.memory.each - c.taken
+	if more <= 0 {
+		return true
+	}
+	if !c.memory.shared.TryAcquire(more) {
+		return false
+	}
+	c.taken += more
+	return true
+}
+
+func (c *claim) end() {
+	if c.taken > 0 {
+		c.memory.shared.Release(c.taken)
+		c.taken = 0
+	}
+}
+
+// admit waits for the room that the answer of a child takes as objects.
+func (m *Memory) admit(ctx context.Context, dir string, json []byte) (leave func(), err error) {
+	if m == nil {
+		return func() {}, nil
+	}
+	bytes := int64(len(json))*byteBytes + valuesBound(json)*valueBytes
+	if bytes > m.size {
+		return nil, fmt.Errorf("%s: it renders to %d MiB, for which this process has no room; raise the memory limit of its container",
+			dir, int64(len(json))>>20)
+	}
+	if err := m.shared.Acquire(ctx, bytes); err != nil {
+		return nil, err
+	}
+	return sync.OnceFunc(func() { m.shared.Release(bytes) }), nil
+}
+
+// valuesBound is a number that the values in JSON do not exceed.
+func valuesBound(json []byte) int64 {
+	n := int64(1)
+	for _, b := range json {
+		switch b {
+		case ',', '[', '{', ':':
+			n++
+		}
+	}
+	return n
+}
