@@ -58,9 +58,9 @@ func TestRendersThatFindNoMemoryLeftBelongIntoAChild(t *testing.T) {
 
 func TestTheAnswerOfAChildTakesMemory(t *testing.T) {
 	const mib = 1 << 20
-	child := render.Child{Answers: render.NewMemory(32*mib, 4)}
-	request := render.Request{Tree: configMaps(40, 1000), Dir: "."}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	child := render.Child{Time: 5 * time.Minute, Answers: render.NewMemory(8*mib, 4)}
+	request := render.Request{Tree: configMaps(10, 1000), Dir: "."}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	for range 3 { // each takes more than half
 		result, err := child.Render(ctx, request)
@@ -69,7 +69,7 @@ func TestTheAnswerOfAChildTakesMemory(t *testing.T) {
 		}
 		result.Done()
 	}
-	_, err := child.Render(ctx, render.Request{Tree: configMaps(100, 2000), Dir: "."})
+	_, err := child.Render(ctx, render.Request{Tree: configMaps(40, 1000), Dir: "."})
 	if err == nil || !strings.Contains(err.Error(), "for which this process has no room; raise the memory limit") {
 		t.Errorf("an answer larger than all memory: %v", err)
 	}
