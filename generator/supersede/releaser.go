@@ -186,7 +186,7 @@ func (r *Releaser) look(ctx context.Context, name types.NamespacedName) (time.Du
 	}
 	verdict, err := r.decide(ctx, app, memory)
 	if err != nil || !acts(verdict.Action, memory, verdict.To) {
-		r.settle(name, verdict, err)
+		r.settle(ctx, name, app, verdict, err)
 		return verdict.After, err
 	}
 	// An informer may lag: what is written is decided about the object that it is written to.
@@ -202,7 +202,7 @@ func (r *Releaser) look(ctx context.Context, name types.NamespacedName) (time.Du
 	if verdict, err = r.decide(ctx, app, memory); err != nil {
 		return 0, err
 	}
-	r.settle(name, verdict, nil)
+	r.settle(ctx, name, app, verdict, nil)
 	if !acts(verdict.Action, memory, verdict.To) {
 		return verdict.After, nil
 	}
@@ -295,10 +295,18 @@ func (r *Releaser) said(ctx context.Context, outcome Outcome, message string, ap
 		slog.String("waitedFor", verdict.WaitedFor), slog.String("reason", verdict.Reason))
 }
 
-// settle keeps the gauge of what waits for a human.
-func (r *Releaser) settle(name types.NamespacedName, verdict Verdict, err error) {
-	if err == nil {
-		r.Metrics.waits(name, verdict.Action == Report)
+// settle keeps the gauge of what waits for a human, and tells once of what is left to go on.
+func (r *Releaser) settle(ctx context.Context, name types.NamespacedName, app *v1alpha1.Application, verdict Verdict, err error) {
+	if err != nil {
+		return
+	}
+	r.Metrics.waits(name, verdict.Action == Report)
+	first := false
+	if verdict.Action == Keep {
+		r.remember(name, app, func(m *Memory) { first, m.kept = !m.kept, true })
+	}
+	if first {
+		r.said(ctx, Kept, "superseding: left a sync to go on that outlasts the grace period", app, verdict)
 	}
 }
 

@@ -106,8 +106,16 @@ func TestAHealthySlowRolloutIsLeftAlone(t *testing.T) {
 				app.Status.Sync.Revision = bad
 			}
 			run(t, app, c.prepare, func(a *argocd) {
+				pass(29 * time.Second)
+				if a.metric("supersede_total", "kept") != 0 {
+					t.Error("it has not yet outlasted the grace period")
+				}
+				pass(time.Second)
+				if a.metric("supersede_total", "kept") != 1 {
+					t.Error("nothing tells that it was looked at")
+				}
 				pass(time.Hour)
-				if a.written() != 0 {
+				if a.written() != 0 || a.metric("supersede_total", "kept") != 1 {
 					t.Errorf("written: %v", a.patches)
 				}
 			})
