@@ -57,7 +57,6 @@ func (p Policy) seesItself(app *v1alpha1.Application) string {
 	case p.Off[app.Labels[params.EnvironmentLabel]]:
 		return "superseding is switched off for its environment"
 	case !by.Automated || by.Username != "":
-		// Argo CD 3.1 can switch auto-sync off by a field that is not read here; somebody who syncs by hand may have.
 		return "its operation is over, and " + startedBy(&state.Operation) + " started it"
 	case app.Annotations[v1alpha1.AnnotationKeyManifestGeneratePaths] == "":
 		return "without manifest-generate-paths auto-sync compares revisions"
