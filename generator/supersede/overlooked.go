@@ -41,6 +41,10 @@ func (p Policy) overlooked(app *v1alpha1.Application, now time.Time, memory Memo
 		return wait(recheck, "%s", facts.Window)
 	case !facts.Changed:
 		return leave("no newer revision changes its files")
+	case facts.Doubt != "":
+		return wait(recheck, "the repository is in doubt: %s", facts.Doubt)
+	case facts.Older:
+		return leave(to + " does not follow the operation's revision")
 	}
 	// To a revision that Argo CD has yet to see, auto-sync syncs by itself.
 	if facts.unseen(to) && (facts.Restored || memory.asked.revision != facts.Newest || now.Sub(memory.asked.at) < patience) {
