@@ -1,7 +1,9 @@
 // Package push has Argo CD ask again when an ApplicationSet's answer would be another one, instead of at its next poll.
 //
-// It never changes an ApplicationSet but for the annotation with which Argo CD itself asks for a refresh, never refreshes one
-// whose answer is the same, and only the leader of several replicas runs it.
+// It never changes an ApplicationSet but for the annotation with which Argo CD itself asks for a refresh, and only the leader of
+// several replicas runs it. Replicas do not know of each other's answers. So a leader that begins refreshes each ApplicationSet
+// once, and one that another replica answers is refreshed a few times more (Options.Patience). Otherwise none is refreshed
+// whose answer is the one that it was given.
 package push
 
 import (
@@ -84,9 +86,9 @@ type Pusher struct {
 	pending map[string]*refresh
 	// settled are the digests that other replicas have answered, as far as can be told from here.
 	settled map[string]string
-	// elsewhere are those that were asked to come and that this replica has not answered since: what it has answered before is
-	// not what Argo CD has got last, perhaps.
-	elsewhere map[string]bool
+	// answered are those that this replica has answered since it leads, and since it has last asked Argo CD to come for them.
+	// What it has answered any other one before need not be what Argo CD has got last.
+	answered map[string]bool
 }
 
 // New returns a pusher; Run makes it work.
@@ -97,13 +99,13 @@ func New(options Options) *Pusher {
 // workers is how many answers are worked out at the same time.
 const workers = 2
 
-// Run works until the context ends: on the leader. It may be called again afterwards. What changed while nobody led is
-// found by looking at every ApplicationSet once.
+// Run works until the context ends: on the leader. It may be called again afterwards. What changed while nobody led, or was
+// answered by others, is made up for by refreshing every ApplicationSet once.
 func (p *Pusher) Run(ctx context.Context) {
 	queue := workqueue.NewTypedRateLimitingQueue(
 		workqueue.NewTypedItemExponentialFailureRateLimiter[string](p.options.Repeat, p.options.RepeatMax))
 	p.mu.Lock()
-	p.queue, p.pending, p.settled, p.elsewhere = queue, map[string]*refresh{}, map[string]string{}, map[string]bool{}
+	p.queue, p.pending, p.settled, p.answered = queue, map[string]*refresh{}, map[string]string{}, map[string]bool{}
 	p.limit = flowcontrol.NewTokenBucketRateLimiter(p.options.Rate, p.options.Burst)
 	p.mu.Unlock()
 	p.Changed()
@@ -157,8 +159,11 @@ func (p *Pusher) Changed(names ...string) {
 func (p *Pusher) Answered(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.elsewhere, name)
-	if p.queue != nil && p.pending[name] != nil {
+	if p.queue == nil {
+		return
+	}
+	p.answered[name] = true
+	if p.pending[name] != nil {
 		p.queue.Add(name)
 	}
 }

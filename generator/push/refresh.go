@@ -33,7 +33,7 @@ func (p *Pusher) look(ctx context.Context, queue workqueue.TypedRateLimitingInte
 	if !p.exists(name) {
 		p.forget(queue, name)
 		p.mu.Lock()
-		delete(p.elsewhere, name)
+		delete(p.answered, name)
 		p.mu.Unlock()
 		return
 	}
@@ -151,7 +151,7 @@ func (p *Pusher) asks(name string) (times int, again time.Duration) {
 		again = min(again, p.options.Repeat<<doublings)
 	}
 	asked.times++
-	p.elsewhere[name] = true
+	delete(p.answered, name)
 	asked.last = time.Now()
 	asked.next = asked.last.Add(again)
 	return asked.times, again
@@ -194,5 +194,5 @@ func (p *Pusher) given(name, digest string) bool {
 	served := p.options.Answers.Served(name)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return digest == served && !p.elsewhere[name] || digest == p.settled[name]
+	return digest == served && p.answered[name] || digest == p.settled[name]
 }

@@ -45,6 +45,7 @@ type argocd struct {
 	differs   func(from, to string) (bool, error)
 	older     string // a revision that follows no other
 	doubt     string
+	beyond    string // a merge patch with what a newer Argo CD has of the Application, and the types here have not
 	windows   v1alpha1.SyncWindows
 	patches   []string // by the Releaser
 	beforeUse func()   // runs once, before the Releaser's next patch arrives
@@ -71,7 +72,7 @@ func run(t *testing.T, app *v1alpha1.Application, prepare func(*argocd), test fu
 func (a *argocd) lead() {
 	a.registry = prometheus.NewRegistry()
 	a.releaser = supersede.New(supersede.Options{
-		Policy: policy, Client: a.client, Repository: a, Projects: a, Events: a.events,
+		Policy: policy, Client: a.client, Repository: a, Projects: a, Events: a.events, Live: a.raw,
 		Metrics: supersede.NewMetrics(a.registry), Log: slog.New(slog.DiscardHandler),
 	})
 	a.start()
@@ -144,6 +145,19 @@ func (a *argocd) live() *v1alpha1.Application {
 		a.t.Fatal(err)
 	}
 	return object.(*v1alpha1.Application).DeepCopy()
+}
+
+// raw is the Application as it is in the API server.
+func (a *argocd) raw(_ context.Context, namespace, name string) ([]byte, error) {
+	object, err := a.client.Tracker().Get(applications, namespace, name)
+	if err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(object)
+	if err != nil || a.beyond == "" {
+		return body, err
+	}
+	return jsonpatch.MergePatch(body, []byte(a.beyond))
 }
 
 // patch is the API server's merge patch: a resource version in it that is not the current one is a conflict.

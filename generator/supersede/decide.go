@@ -45,6 +45,8 @@ const (
 	Leave Action = "leave"
 	// Wait: nothing yet.
 	Wait Action = "wait"
+	// Keep: nothing for now, although it outlasts the grace period. There is nothing newer to end it for.
+	Keep Action = "keep"
 	// Ask: facts are needed.
 	Ask Action = "ask"
 	// Refresh: Argo CD is to compare with the newest revision, which it has not seen.
@@ -202,9 +204,9 @@ func newer(app *v1alpha1.Application, now time.Time, memory Memory, facts *Facts
 	case facts.Doubt != "":
 		return wait(recheck, "the repository is in doubt: %s", facts.Doubt)
 	case facts.Restored:
-		return wait(recheck, "the newest revision, %s, changes none of its files", facts.Newest)
+		return keep("the newest revision, %s, changes none of its files", facts.Newest)
 	case facts.Older:
-		return wait(recheck, "%s does not follow the operation's revision", to)
+		return keep("%s does not follow the operation's revision", to)
 	case from != to && facts.Changed && app.Status.Sync.Status == v1alpha1.SyncStatusCodeOutOfSync:
 		return Verdict{Action: Terminate, Reason: "a newer revision changes what it applies", To: to}
 	case facts.unseen(to):
@@ -212,7 +214,7 @@ func newer(app *v1alpha1.Application, now time.Time, memory Memory, facts *Facts
 	case from != to && facts.Changed:
 		return leave(fmt.Sprintf("it is %s with %s: there is nothing to release it for", app.Status.Sync.Status, to))
 	}
-	return wait(recheck, "no newer revision changes its files")
+	return keep("no newer revision changes its files")
 }
 
 // behind has Argo CD look at the newest revision, once in a while: its own poll comes every three minutes.
@@ -317,6 +319,10 @@ func refused(app *v1alpha1.Application) string {
 }
 
 func leave(reason string) Verdict { return Verdict{Action: Leave, Reason: reason} }
+
+func keep(format string, arguments ...any) Verdict {
+	return Verdict{Action: Keep, Reason: fmt.Sprintf(format, arguments...), After: recheck}
+}
 
 func wait(after time.Duration, format string, arguments ...any) Verdict {
 	return Verdict{Action: Wait, Reason: fmt.Sprintf(format, arguments...), After: after}

@@ -135,10 +135,10 @@ func TestOnlyWhatBlocksItsFixIsReleased(t *testing.T) {
 		}), want: supersede.Leave},
 
 		{name: "no newer revision", edit: func(app *v1alpha1.Application) { app.Status.Sync.Revision = bad },
-			facts: &supersede.Facts{Newest: bad}, want: supersede.Wait},
-		{name: "an unrelated newer commit", facts: &supersede.Facts{Newest: repair}, want: supersede.Wait},
+			facts: &supersede.Facts{Newest: bad}, want: supersede.Keep},
+		{name: "an unrelated newer commit", facts: &supersede.Facts{Newest: repair}, want: supersede.Keep},
 		{name: "an unrelated newer commit that Argo CD has not seen", edit: func(app *v1alpha1.Application) { app.Status.Sync.Revision = bad },
-			facts: &supersede.Facts{Newest: repair}, want: supersede.Wait},
+			facts: &supersede.Facts{Newest: repair}, want: supersede.Keep},
 		{name: "a newer revision that changes nothing live", edit: func(app *v1alpha1.Application) {
 			app.Status.Sync.Status = v1alpha1.SyncStatusCodeSynced
 		}, want: supersede.Leave},
@@ -155,19 +155,19 @@ func TestOnlyWhatBlocksItsFixIsReleased(t *testing.T) {
 			app.Status.Sync.Status = v1alpha1.SyncStatusCodeUnknown
 		}, facts: &supersede.Facts{Changed: true, Newest: later, Behind: true}, want: supersede.Refresh},
 		{name: "the newest is not known", facts: &supersede.Facts{Changed: true}, want: supersede.Terminate},
-		{name: "Argo CD follows a revision that does not follow the operation's", facts: &supersede.Facts{Changed: true, Older: true}, want: supersede.Wait},
+		{name: "Argo CD follows a revision that does not follow the operation's", facts: &supersede.Facts{Changed: true, Older: true}, want: supersede.Keep},
 		{name: "the newer revision was taken back, and Argo CD has not seen that", facts: &supersede.Facts{Changed: true, Newest: later, Behind: true, Restored: true},
-			want: supersede.Wait},
+			want: supersede.Keep},
 		{name: "the newer revision was taken back behind what a human started", edit: byHand,
-			facts: &supersede.Facts{Changed: true, Newest: later, Behind: true, Restored: true}, want: supersede.Wait},
+			facts: &supersede.Facts{Changed: true, Newest: later, Behind: true, Restored: true}, want: supersede.Keep},
 		{name: "revived after it was released, and the newer revision was taken back", memory: supersede.Memory{Released: true},
-			facts: &supersede.Facts{Changed: true, Newest: later, Behind: true, Restored: true}, want: supersede.Wait},
+			facts: &supersede.Facts{Changed: true, Newest: later, Behind: true, Restored: true}, want: supersede.Keep},
 
 		{name: "started by a human", edit: byHand, want: supersede.Report},
 		{name: "started by a human, in a closed window", edit: byHand, facts: &supersede.Facts{Changed: true, Window: "closed"}, want: supersede.Report},
 		{name: "started by a human, and not yet compared", edit: all(byHand, func(app *v1alpha1.Application) { app.Status.Sync.Revision = bad }),
 			facts: &supersede.Facts{Newest: repair, Behind: true}, want: supersede.Report},
-		{name: "started by a human, an unrelated commit", edit: byHand, facts: &supersede.Facts{Newest: repair}, want: supersede.Wait},
+		{name: "started by a human, an unrelated commit", edit: byHand, facts: &supersede.Facts{Newest: repair}, want: supersede.Keep},
 		{name: "started by a human, at work", edit: all(byHand, state(func(s *v1alpha1.OperationState) { s.Message = "" })), want: supersede.Leave},
 		{name: "auto-sync was switched off since", edit: func(app *v1alpha1.Application) { app.Spec.SyncPolicy.Automated = nil }, want: supersede.Report},
 		{name: "no sync policy any more", edit: func(app *v1alpha1.Application) { app.Spec.SyncPolicy = nil }, want: supersede.Report},
@@ -180,7 +180,7 @@ func TestOnlyWhatBlocksItsFixIsReleased(t *testing.T) {
 		{name: "revived, and a window has closed", memory: supersede.Memory{Released: true},
 			facts: &supersede.Facts{Changed: true, Window: "closed"}, want: supersede.Wait},
 		{name: "revived with the newest revision", edit: func(app *v1alpha1.Application) { app.Status.OperationState.SyncResult.Revision = repair },
-			memory: supersede.Memory{Released: true}, facts: &supersede.Facts{Newest: repair}, want: supersede.Wait},
+			memory: supersede.Memory{Released: true}, facts: &supersede.Facts{Newest: repair}, want: supersede.Keep},
 		{name: "the note is another operation's", edit: all(mark, state(func(s *v1alpha1.OperationState) {
 			s.StartedAt = metav1.NewTime(started.Add(time.Minute))
 			s.Message = ""
@@ -294,7 +294,7 @@ func decided(t *testing.T, app *v1alpha1.Application, at time.Time, memory super
 	if verdict.Reason == "" {
 		t.Error("a verdict without a reason")
 	}
-	if (verdict.Action == supersede.Wait) != (verdict.After > 0) {
+	if (verdict.Action == supersede.Wait || verdict.Action == supersede.Keep) != (verdict.After > 0) {
 		t.Errorf("%s, to look again after %s", verdict.Action, verdict.After)
 	}
 	if asked := policy.Decide(app, at, memory, nil); asked.Action != supersede.Ask && !cmp.Equal(asked, verdict) {

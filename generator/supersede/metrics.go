@@ -11,6 +11,7 @@ import (
 type Outcome string
 
 const (
+	Kept       Outcome = "kept"
 	Released   Outcome = "released"
 	Repeated   Outcome = "repeated"
 	Started    Outcome = "started"
@@ -35,7 +36,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "supersede_total",
-			Help: "What was done about sync operations that block a newer revision. released: ended one. repeated: ended it again, because something revived it. started: wrote the newer revision's. overlooked: wrote that of a revision that came during an operation, and that auto-sync overlooks. reported: told a human, because it is not ours to end. refreshed: asked Argo CD to compare with the newest revision. failed: could not decide or write; it is tried again.",
+			Help: "What was done about sync operations that block a newer revision. kept: left one to go on, because nothing newer changes its files; once for each that outlasts the grace period. released: ended one. repeated: ended it again, because something revived it. started: wrote the newer revision's. overlooked: wrote that of a revision that came during an operation, and that auto-sync overlooks. reported: told a human, because it is not ours to end. refreshed: asked Argo CD to compare with the newest revision. failed: could not decide or write; it is tried again.",
 		}, []string{"outcome"}),
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "supersede_waiting",
@@ -43,7 +44,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		}),
 		names: map[types.NamespacedName]bool{},
 	}
-	for _, outcome := range []Outcome{Released, Repeated, Started, Overlooked, Reported, Refreshed, Failed} {
+	for _, outcome := range []Outcome{Kept, Released, Repeated, Started, Overlooked, Reported, Refreshed, Failed} {
 		m.outcomes.WithLabelValues(string(outcome))
 	}
 	registerer.MustRegister(m.outcomes, m.waiting)

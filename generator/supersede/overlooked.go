@@ -41,6 +41,10 @@ func (p Policy) overlooked(app *v1alpha1.Application, now time.Time, memory Memo
 		return wait(recheck, "%s", facts.Window)
 	case !facts.Changed:
 		return leave("no newer revision changes its files")
+	case facts.Doubt != "":
+		return wait(recheck, "the repository is in doubt: %s", facts.Doubt)
+	case facts.Older:
+		return leave(to + " does not follow the operation's revision")
 	}
 	// To a revision that Argo CD has yet to see, auto-sync syncs by itself.
 	if facts.unseen(to) && (facts.Restored || memory.asked.revision != facts.Newest || now.Sub(memory.asked.at) < patience) {
@@ -57,7 +61,6 @@ func (p Policy) seesItself(app *v1alpha1.Application) string {
 	case p.Off[app.Labels[params.EnvironmentLabel]]:
 		return "superseding is switched off for its environment"
 	case !by.Automated || by.Username != "":
-		// Argo CD 3.1 can switch auto-sync off by a field that is not read here; somebody who syncs by hand may have.
 		return "its operation is over, and " + startedBy(&state.Operation) + " started it"
 	case app.Annotations[v1alpha1.AnnotationKeyManifestGeneratePaths] == "":
 		return "without manifest-generate-paths auto-sync compares revisions"

@@ -74,6 +74,8 @@ func TestOnlyWhatAutoSyncOverlooksIsStarted(t *testing.T) {
 		}, want: supersede.Leave},
 		{name: "no revision known", edit: func(app *v1alpha1.Application) { app.Status.Sync.Revision = "" }, want: supersede.Leave},
 		{name: "a closed sync window", facts: &supersede.Facts{Changed: true, Window: "closed"}, want: supersede.Wait},
+		{name: "a revision that the repository is in doubt about", facts: &supersede.Facts{Changed: true, Newest: bad, Behind: true, Doubt: "unsigned"}, want: supersede.Wait},
+		{name: "the branch was set back", facts: &supersede.Facts{Changed: true, Newest: repair, Older: true}, want: supersede.Leave},
 		{name: "something newer, which Argo CD syncs by itself once it sees it", facts: &supersede.Facts{Changed: true, Newest: later, Behind: true}, want: supersede.Refresh},
 		{name: "the newest is not known", facts: &supersede.Facts{Changed: true}, want: supersede.Start},
 		{name: "it was taken back, which Argo CD does not come to see", facts: &supersede.Facts{Changed: true, Newest: later, Behind: true, Restored: true},

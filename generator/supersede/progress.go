@@ -20,6 +20,7 @@ type Memory struct {
 	seen   map[uint64]struct{}
 	asked  refresh
 	report string
+	kept   bool
 }
 
 // refresh is when Argo CD was asked to compare with a revision.

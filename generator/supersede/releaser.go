@@ -11,7 +11,6 @@ import (
 	client "github.com/argoproj/argo-cd/v2/pkg/client/clientset/versioned/typed/application/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/client-go/util/workqueue"
@@ -28,12 +27,14 @@ const (
 	EventWaits      = "NewerRevisionWaits"
 )
 
-// Options are what a Releaser works with. All but Policy.Off are needed.
+// Options are what a Releaser works with. All but Policy.Off and Live are needed.
 type Options struct {
 	Policy     Policy
 	Client     versioned.Interface
 	Repository Repository
 	Projects   Projects
+	// Live reads an Application as it is in the API server, in JSON; nil reads it with Client.
+	Live func(ctx context.Context, namespace, name string) ([]byte, error)
 	// Events are recorded on Applications.
 	Events  record.EventRecorder
 	Metrics *Metrics
@@ -59,6 +60,9 @@ type entry struct {
 
 // New makes a Releaser.
 func New(options Options) *Releaser {
+	if options.Live == nil {
+		options.Live = liveOf(options.Client)
+	}
 	return &Releaser{Options: options, entries: map[types.NamespacedName]*entry{}}
 }
 
@@ -186,11 +190,11 @@ func (r *Releaser) look(ctx context.Context, name types.NamespacedName) (time.Du
 	}
 	verdict, err := r.decide(ctx, app, memory)
 	if err != nil || !acts(verdict.Action, memory, verdict.To) {
-		r.settle(name, verdict, err)
+		r.settle(ctx, name, app, verdict, err)
 		return verdict.After, err
 	}
-	// An informer may lag: what is written is decided about the object that it is written to.
-	if app, err = r.applications(name.Namespace).Get(ctx, name.Name, metav1.GetOptions{}); apierrors.IsNotFound(err) {
+	// An informer may lag, and does not know all: what is written is decided about the object that it is written to.
+	if app, err = r.read(ctx, name); apierrors.IsNotFound(err) {
 		r.Gone(name.Namespace, name.Name)
 		return 0, nil
 	} else if err != nil {
@@ -202,7 +206,7 @@ func (r *Releaser) look(ctx context.Context, name types.NamespacedName) (time.Du
 	if verdict, err = r.decide(ctx, app, memory); err != nil {
 		return 0, err
 	}
-	r.settle(name, verdict, nil)
+	r.settle(ctx, name, app, verdict, nil)
 	if !acts(verdict.Action, memory, verdict.To) {
 		return verdict.After, nil
 	}
@@ -295,10 +299,18 @@ func (r *Releaser) said(ctx context.Context, outcome Outcome, message string, ap
 		slog.String("waitedFor", verdict.WaitedFor), slog.String("reason", verdict.Reason))
 }
 
-// settle keeps the gauge of what waits for a human.
-func (r *Releaser) settle(name types.NamespacedName, verdict Verdict, err error) {
-	if err == nil {
-		r.Metrics.waits(name, verdict.Action == Report)
+// settle keeps the gauge of what waits for a human, and tells once of what is left to go on.
+func (r *Releaser) settle(ctx context.Context, name types.NamespacedName, app *v1alpha1.Application, verdict Verdict, err error) {
+	if err != nil {
+		return
+	}
+	r.Metrics.waits(name, verdict.Action == Report)
+	first := false
+	if verdict.Action == Keep {
+		r.remember(name, app, func(m *Memory) { first, m.kept = !m.kept, true })
+	}
+	if first {
+		r.said(ctx, Kept, "superseding: left a sync to go on that outlasts the grace period", app, verdict)
 	}
 }
 

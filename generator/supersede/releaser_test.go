@@ -106,8 +106,16 @@ func TestAHealthySlowRolloutIsLeftAlone(t *testing.T) {
 				app.Status.Sync.Revision = bad
 			}
 			run(t, app, c.prepare, func(a *argocd) {
+				pass(29 * time.Second)
+				if a.metric("supersede_total", "kept") != 0 {
+					t.Error("it has not yet outlasted the grace period")
+				}
+				pass(time.Second)
+				if a.metric("supersede_total", "kept") != 1 {
+					t.Error("nothing tells that it was looked at")
+				}
 				pass(time.Hour)
-				if a.written() != 0 {
+				if a.written() != 0 || a.metric("supersede_total", "kept") != 1 {
 					t.Errorf("written: %v", a.patches)
 				}
 			})
@@ -352,6 +360,47 @@ func TestWhatAHumanStartedIsReportedOnceAndNotTouched(t *testing.T) {
 		if a.written() != 0 {
 			t.Errorf("written: %v", a.patches)
 		}
+	})
+}
+
+// Somebody has switched auto-sync off to work on an Application in peace, and a sync is started all the same, if this fails.
+func TestAutoSyncThatArgoCD3HasSwitchedOffIsOff(t *testing.T) {
+	off := func(a *argocd) { a.beyond = `{"spec": {"syncPolicy": {"automated": {"enabled": false}}}}` }
+	t.Run("during an operation", func(t *testing.T) {
+		run(t, blocked(), off, func(a *argocd) {
+			pass(time.Hour)
+			if said := a.said(); len(said) != 1 || !strings.Contains(said[0], "auto-sync has been switched off since") || a.written() != 0 {
+				t.Errorf("told: %v; written: %v", said, a.patches)
+			}
+			if a.metric("supersede_waiting", "") != 1 {
+				t.Error("the gauge does not show it")
+			}
+		})
+	})
+	t.Run("after one that was released", func(t *testing.T) {
+		run(t, over(), off, func(a *argocd) {
+			pass(time.Hour)
+			if a.written() != 0 {
+				t.Errorf("written: %v", a.patches)
+			}
+		})
+	})
+	t.Run("after one that ended by itself", func(t *testing.T) {
+		run(t, blocked(), off, func(a *argocd) {
+			a.ends(common.OperationSucceeded)
+			pass(time.Hour)
+			if a.written() != 0 {
+				t.Errorf("written: %v", a.patches)
+			}
+		})
+	})
+	t.Run("switched on", func(t *testing.T) {
+		run(t, over(), func(a *argocd) { a.beyond = `{"spec": {"syncPolicy": {"automated": {"enabled": true}}}}` }, func(a *argocd) {
+			synctest.Wait()
+			if a.live().Operation == nil {
+				t.Error("not started")
+			}
+		})
 	})
 }
 

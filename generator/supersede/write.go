@@ -35,7 +35,9 @@ func (r *Releaser) terminate(ctx context.Context, app *v1alpha1.Application) err
 }
 
 // start writes the operation that auto-sync would (controller/appcontroller.go, autoSync), the way it does (util/argo,
-// SetAppOperation): the last operation's state goes, and another operation that has been asked for stays.
+// SetAppOperation): the last operation's state goes, and another operation that has been asked for stays. It is that of Argo CD
+// 2.14. Argo CD 3.3 writes the Application's own source besides, which it takes anyway where none is written, and the types
+// here may not have all of.
 func (r *Releaser) start(ctx context.Context, app *v1alpha1.Application, revision string) error {
 	return r.patch(ctx, app, map[string]any{
 		"metadata":  map[string]any{"resourceVersion": app.ResourceVersion},

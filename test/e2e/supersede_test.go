@@ -40,7 +40,8 @@ func TestARepairIsNotHeldUp(t *testing.T) {
 		s.untilOperation(app, first, common.OperationSucceeded, "")
 	}
 
-	s.deploys(slow, "next", 75)
+	kept := s.supersedings("kept")
+	s.deploys(slow, "next", 90)
 	for _, app := range []string{blocked, rolling, manual} {
 		s.deploys(app, "broken", 0)
 	}
@@ -49,6 +50,19 @@ func TestARepairIsNotHeldUp(t *testing.T) {
 	s.sync(manual, broken)
 	for app := range supersedeApplications {
 		s.untilOperation(app, broken, common.OperationRunning, "waiting for healthy state of apps/Deployment/web")
+	}
+	// Each of them is left to go on while there is nothing newer, however long it waits: the grace period is over for all.
+	s.until("all have outlasted the grace period", func(context.Context) error {
+		if now := s.supersedings("kept"); now != kept+float64(len(supersedeApplications)) {
+			return fmt.Errorf("%v of %d have", now-kept, len(supersedeApplications))
+		}
+		return nil
+	})
+	for app := range supersedeApplications {
+		s.untilOperation(app, broken, common.OperationRunning, "waiting for healthy state of apps/Deployment/web")
+	}
+	if released := s.supersedings("released"); released != 0 {
+		s.Fatalf("%v syncs were ended without a newer revision", released)
 	}
 
 	since := time.Now()
@@ -102,6 +116,14 @@ const (
 var supersedeApplications = map[string]string{
 	blocked: "services/blocked/overlays/staging", slow: "services/slow/overlays/staging", manual: "services/manual/overlays/production",
 	rolling: "services/rolling/overlays/staging",
+}
+
+// supersedings counts what the generator has done, or left, about syncs that wait.
+func (s *suite) supersedings(outcome string) float64 {
+	s.Helper()
+	count, err := s.Tidegate.Metric(s.Context(), "tidegate_generator_supersede_total", map[string]string{"outcome": outcome})
+	s.must(err)
+	return count
 }
 
 // deploys writes what an Application delivers, to a namespace of its own.
