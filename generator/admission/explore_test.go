@@ -128,7 +128,7 @@ func TestEveryStateOfASmallWorldIsSafe(t *testing.T) {
 	}{
 		{"1 service, 2 environments, 2 clusters, all faults", []string{"a"}, all, false, 1944},
 		{"2 services, 2 environments, 2 clusters, all faults but renames", []string{"a", "b"},
-			slices.DeleteFunc(slices.Clone(all), func(f string) bool { return f == "Applications renamed" }), true, 82560},
+			slices.DeleteFunc(slices.Clone(all), func(f string) bool { return f == "Applications renamed" }), true, 119040},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if test.long && (testing.Short() || raceDetector) {

@@ -222,7 +222,6 @@ func (s *simulation) allowed(world admission.World, desired map[string]*params.S
 		for name, cause := range would {
 			if known && removal[s.apps[name].UID] == cause {
 				out[name] = true
-				delete(tooMany, s.apps[name].UID)
 			}
 		}
 	}
