@@ -108,8 +108,13 @@ func (l *Live) names(ctx context.Context) ([]string, error) {
 	if !ok || api == nil {
 		return nil, errNoTable
 	}
-	text, err := api.Get().Namespace(l.options.Namespace).Resource("applications").
-		SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").Param("includeObject", string(metav1.IncludeNone)).Do(ctx).Raw()
+	found := api.Get().Namespace(l.options.Namespace).Resource("applications").
+		SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").Param("includeObject", string(metav1.IncludeNone)).Do(ctx)
+	// Raw's own error does not have the words of the API server, which say who lacks which right.
+	if err := found.Error(); err != nil {
+		return nil, err
+	}
+	text, err := found.Raw()
 	if err != nil {
 		return nil, err
 	}

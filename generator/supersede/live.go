@@ -13,7 +13,12 @@ import (
 // liveOf reads Applications without a type, which would drop what only a newer Argo CD has of them.
 func liveOf(client versioned.Interface) func(context.Context, string, string) ([]byte, error) {
 	return func(ctx context.Context, namespace, name string) ([]byte, error) {
-		return client.ArgoprojV1alpha1().RESTClient().Get().Namespace(namespace).Resource("applications").Name(name).Do(ctx).Raw()
+		found := client.ArgoprojV1alpha1().RESTClient().Get().Namespace(namespace).Resource("applications").Name(name).Do(ctx)
+		// Raw's own error does not have the words of the API server, which say who lacks which right.
+		if err := found.Error(); err != nil {
+			return nil, err
+		}
+		return found.Raw()
 	}
 }
 
