@@ -11,7 +11,8 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"text/tabwriter"
+	"regexp"
+	"slices"
 	"time"
 
 	"github.com/tidegate/tidegate/test/controlplane"
@@ -21,10 +22,17 @@ func main() {
 	log.SetFlags(0)
 	applications := flag.Int("applications", 200, "how many Applications are refreshed")
 	rounds := flag.Int("rounds", 3, "how often after a commit that changes all of them, and how often after none; the medians are shown")
+	wholeRounds := flag.Int("whole-rounds", 1, "the same where the whole repository is sent, which takes minutes each time")
+	only := flag.String("only", "", "measure only the ways whose name matches this regular expression")
 	flag.Parse()
+	matches, err := regexp.Compile(*only)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *applications, *rounds); err != nil {
+	chosen := slices.DeleteFunc(slices.Clone(ways), func(w way) bool { return !matches.MatchString(w.name) })
+	if err := run(ctx, chosen, *applications, map[bool]int{false: *rounds, true: *wholeRounds}); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -47,7 +55,8 @@ var ways = []way{
 	{name: "tidegate-plugin serve, whole repository", mode: controlplane.Native, whole: true},
 }
 
-func run(ctx context.Context, applications, rounds int) (err error) {
+// run measures ways; rounds are for those that send less and for those that send the whole repository.
+func run(ctx context.Context, ways []way, applications int, rounds map[bool]int) (err error) {
 	// Without the race detector, and without the orders that kustomize does not make.
 	stack, err := controlplane.New(ctx, controlplane.Options{Progress: os.Stderr})
 	if stack != nil {
@@ -66,26 +75,28 @@ func run(ctx context.Context, applications, rounds int) (err error) {
 	if err := writeServices(stack, applications); err != nil {
 		return err
 	}
-	fmt.Printf("a hard refresh of %d Applications, the median of %d; CPU is that of repo-server, the plugin server and what they start\n\n", applications, rounds)
-	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(out, "rendered by\tall changed: wall\tCPU\tof it the plugin's\tnothing changed: wall\tCPU\tof it the plugin's\t")
+	fmt.Printf("a hard refresh of %d Applications, the median of %d (whole repository: of %d); CPU is that of repo-server, the plugin server\n"+
+		"and what they start\n\n", applications, rounds[false], rounds[true])
+	fmt.Printf(headings, "rendered by", "all changed: wall", "CPU", "the plugin's", "none changed: wall", "CPU", "the plugin's")
 	for i, w := range ways {
 		fmt.Fprintln(os.Stderr, "measuring", w.name)
 		if err := stack.Tidegate.RestartPlugin(ctx, w.mode); err != nil {
 			return err
 		}
-		cold, again, err := measure(ctx, stack, fmt.Sprintf("way%d", i), w, applications, rounds)
+		cold, again, err := measure(ctx, stack, fmt.Sprintf("way%d", i), w, applications, rounds[w.whole])
 		if err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
-		fmt.Fprint(out, w.name)
-		for _, m := range []measurement{cold, again} {
-			fmt.Fprintf(out, "\t%.1f s\t%.1f s\t%.2f s", m.wall.Seconds(), m.cpu.Seconds(), m.plugin.Seconds())
-		}
-		fmt.Fprintln(out, "\t")
+		fmt.Printf(row, w.name, cold.wall.Seconds(), cold.cpu.Seconds(), cold.plugin.Seconds(), again.wall.Seconds(), again.cpu.Seconds(), again.plugin.Seconds())
 	}
-	return out.Flush()
+	return nil
 }
+
+// A row is shown as soon as it is measured.
+const (
+	headings = "%-62s %18s %8s %13s %18s %8s %13s\n"
+	row      = "%-62s %16.1f s %6.1f s %11.2f s %16.1f s %6.1f s %11.2f s\n"
+)
 
 // writeServices writes one overlay of eight small files for each Application.
 func writeServices(stack *controlplane.Stack, count int) error {
