@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"time"
 
-	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
 
@@ -53,7 +52,7 @@ type Server struct {
 	protocol.UnimplementedConfigManagementPluginServiceServer
 	options   Options
 	budget    Budget
-	streams   *semaphore.Weighted
+	streams   *shared
 	trees     *trees
 	generator generate.Generator
 	metrics   *metrics
@@ -73,7 +72,7 @@ const (
 func New(options Options) *Server {
 	options = options.orDefaults()
 	cores := runtime.GOMAXPROCS(0)
-	s := &Server{options: options, budget: options.Budget, streams: semaphore.NewWeighted(options.Budget.Streams)}
+	s := &Server{options: options, budget: options.Budget, streams: newShared(options.Budget.Streams, options.Budget.Streams*3/4)}
 	kept := store.New(s.budget.Store)
 	queue := generate.NewQueue(cores)
 	s.trees = newTrees(kept, queue, s.budget.Tree, archive.Limits{File: render.DefaultLimits().FileBytes + 1})

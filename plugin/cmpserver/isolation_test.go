@@ -168,6 +168,28 @@ func TestAClientThatStallsOrLeavesHoldsUpNobody(t *testing.T) {
 	}
 }
 
+func TestATenantThatSendsMuchAtOnceLeavesRoomForTheArchivesOfOthers(t *testing.T) {
+	budget := cmpserver.Divide(0)
+	budget.Streams = 4 * int64(len(noise))
+	client := serve(t, cmpserver.Options{Budget: budget, Stall: time.Hour})
+	for range 4 {
+		stream, err := client.GenerateManifest(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, message := range ask("app", noise, "ARGOCD_APP_SOURCE_REPO_URL=https://example.com/hostile")[:10] {
+			if err := stream.Send(message); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if manifests, err := generate(ctx, client, ask("app", pack(t, service), region)); err != nil || len(manifests) != 1 {
+		t.Errorf("another tenant got %q, %v", manifests, err)
+	}
+}
+
 func TestARenderThatTakesTooLongIsAnErrorThatSaysSo(t *testing.T) {
 	client := serve(t, cmpserver.Options{})
 	var objects strings.Builder

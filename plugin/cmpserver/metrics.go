@@ -58,6 +58,9 @@ func newMetrics(s *Server, inProcess, inChild *generate.Limited) *metrics {
 		lookups("checksum", &s.trees.from.checksum), lookups("content", &s.trees.from.content), lookups("unpacked", &s.trees.from.unpacked),
 		gauge("trees", "Unpacked archives in memory.", func() float64 { return float64(s.trees.count()) }),
 		gauge("store_bytes", "Memory taken by trees and renders that may be of use again.", func() float64 { return float64(s.trees.store.Bytes()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: prefix + "store_dropped_bytes_total", Help: "Memory of trees and renders that had to go for want of room.",
+		}, func() float64 { return float64(s.trees.store.Dropped()) }),
 		gauge("running", "Renders that run in this process.", func() float64 { return running(inProcess) }),
 		gauge("children", "Renders that run in processes of their own.", func() float64 { return running(inChild) }),
 		gauge("overdue", "Renders in this process that others no longer wait for.", func() float64 { _, n := inProcess.Running(); return float64(n) }),

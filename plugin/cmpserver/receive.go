@@ -35,6 +35,22 @@ type received struct {
 	free func()
 }
 
+// asker is who takes turns with others: a tenant, whose repository it is, and its Application. Argo CD sets both, whatever
+// an Application asks for.
+type asker struct{ tenant, app string }
+
+func (r *received) asker() (by asker) {
+	for _, e := range r.GetEnv() {
+		switch e.GetName() {
+		case "ARGOCD_APP_SOURCE_REPO_URL":
+			by.tenant = e.GetValue()
+		case "ARGOCD_APP_NAME":
+			by.app = e.GetValue()
+		}
+	}
+	return by
+}
+
 // receiver receives one stream.
 type receiver struct {
 	server  *Server
@@ -118,13 +134,13 @@ func (r *receiver) run(ctx context.Context, want bool) (result *received, err er
 	default:
 		if request.tree = r.server.trees.byChecksum(metadata.Checksum); request.tree != nil {
 			var release func()
-			if release, err = r.hold(ctx, request.tree); err == nil {
+			if release, err = r.hold(ctx, request.tree, request.asker()); err == nil {
 				request.free = release
 			}
 			break
 		}
 		var free func()
-		if free, err = r.reserve(ctx, metadata.Size); err != nil {
+		if free, err = r.reserve(ctx, metadata.Size, request.asker().tenant); err != nil {
 			break
 		}
 		request.free = free
@@ -226,18 +242,18 @@ func (r *receiver) next() error {
 }
 
 // hold keeps room for a tree that is known, and waits for it in turn.
-func (r *receiver) hold(ctx context.Context, tree *archive.Tree) (release func(), err error) {
+func (r *receiver) hold(ctx context.Context, tree *archive.Tree, by asker) (release func(), err error) {
 	r.waiting.Store(true)
 	defer r.waiting.Store(false)
-	return r.server.trees.hold(ctx, tree)
+	return r.server.trees.hold(ctx, tree, by)
 }
 
 // reserve sets memory aside for an archive, and waits for it in turn.
-func (r *receiver) reserve(ctx context.Context, size int64) (free func(), err error) {
+func (r *receiver) reserve(ctx context.Context, size int64, tenant string) (free func(), err error) {
 	r.waiting.Store(true)
 	defer r.waiting.Store(false)
-	if err := r.server.streams.Acquire(ctx, size); err != nil {
+	if err := r.server.streams.acquire(ctx, tenant, size); err != nil {
 		return nil, err
 	}
-	return sync.OnceFunc(func() { r.server.streams.Release(size) }), nil
+	return sync.OnceFunc(func() { r.server.streams.release(tenant, size) }), nil
 }

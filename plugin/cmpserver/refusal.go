@@ -50,19 +50,32 @@ func answer(err error, dir string) error {
 	switch reason(err) {
 	case "deadline":
 		code = codes.DeadlineExceeded
-		text = dir + ": rendering was stopped, it took longer than Argo CD waits for it; the Application controller's " +
+		if dir != "" { // how far it came is known
+			dir += ": "
+		}
+		text = dir + "rendering was stopped, it took longer than Argo CD waits for it; the Application controller's " +
 			"--repo-server-timeout-seconds (controller.repo.server.timeout.seconds) says how long that is"
 	case "client gone":
 		code = codes.Canceled
 	case "panic":
 		code = codes.Internal
 	}
-	if len(text) > maxMessage {
-		cut := maxMessage
-		for !utf8.RuneStart(text[cut]) {
-			cut--
-		}
-		text = text[:cut] + "…"
+	return status.Error(code, shorten(strings.ToValidUTF8(text, "\uFFFD")))
+}
+
+// shorten takes out of the middle what is too much. An error begins with the file and line, and after what stands there,
+// however long that is, ends with what is wrong with it or with the way out.
+func shorten(text string) string {
+	const gap = " … "
+	if len(text) <= maxMessage {
+		return text
 	}
-	return status.Error(code, strings.ToValidUTF8(text, "\uFFFD"))
+	from, to := maxMessage*3/4-len(gap), len(text)-maxMessage/4
+	for !utf8.RuneStart(text[from]) {
+		from--
+	}
+	for !utf8.RuneStart(text[to]) {
+		to++
+	}
+	return text[:from] + gap + text[to:]
 }

@@ -1,16 +1,12 @@
 package cmpserver
 
-import (
-	"context"
-
-	"golang.org/x/sync/semaphore"
-)
+import "context"
 
 // rooms are the memory of the trees that requests hold. A render may hold its tree for as long as Argo CD waits for it, so
-// small trees have a room of their own in which no large one takes the room or a place in the line, and one tree never
-// takes all of the other.
+// small trees have a room of their own in which no large one takes the room or a place in the line, and neither one tree
+// nor all those of one tenant ever take all of the other, or of this one.
 type rooms struct {
-	main, nook *semaphore.Weighted
+	main, nook *shared
 	// largest is what one tree may take, and small what it takes at most to be let into the nook.
 	largest, small int64
 }
@@ -20,21 +16,21 @@ func newRooms(bytes int64) *rooms {
 	nook := bytes / 6
 	largest := max(1, bytes*2/3)
 	return &rooms{
-		main: semaphore.NewWeighted(bytes - nook), nook: semaphore.NewWeighted(nook),
+		main: newShared(bytes-nook, largest), nook: newShared(nook, nook/2),
 		largest: largest, small: min(largest/16, nook),
 	}
 }
 
 // enter sets room aside for a tree of so many bytes, and waits for it in turn.
-func (r *rooms) enter(ctx context.Context, bytes int64) (*place, error) {
-	p := &place{r.main, min(bytes, r.largest)}
+func (r *rooms) enter(ctx context.Context, tenant string, bytes int64) (*place, error) {
+	p := &place{r.main, tenant, min(bytes, r.largest)}
 	if p.bytes <= r.small {
-		if p.room.TryAcquire(p.bytes) {
+		if p.room.tryAcquire(tenant, p.bytes) {
 			return p, nil
 		}
 		p.room = r.nook
 	}
-	if err := p.room.Acquire(ctx, p.bytes); err != nil {
+	if err := p.room.acquire(ctx, tenant, p.bytes); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -42,14 +38,15 @@ func (r *rooms) enter(ctx context.Context, bytes int64) (*place, error) {
 
 // place is the room that is set aside for one tree.
 type place struct {
-	room  *semaphore.Weighted
-	bytes int64
+	room   *shared
+	tenant string
+	bytes  int64
 }
 
 // shrink gives back what a tree of so many bytes does not need.
 func (p *place) shrink(bytes int64) {
 	if spare := p.bytes - bytes; spare > 0 {
-		p.room.Release(spare)
+		p.room.release(p.tenant, spare)
 		p.bytes = bytes
 	}
 }

@@ -111,9 +111,13 @@ func TestAskedToEndItAnswersWhatItHasBegun(t *testing.T) {
 	if got := get(t, "http://"+web+"/healthz"); got != "200 ok" {
 		t.Errorf("alive while it drains: %s", got)
 	}
-	if _, err := net.Dial("unix", path); err == nil {
-		t.Error("it takes new connections while it drains")
-	}
+	waitFor(t, "it takes no new connections while it drains", func() bool { // which it says before
+		conn, err := net.Dial("unix", path)
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	})
 	for _, message := range messages[1:] {
 		if err := stream.Send(message); err != nil {
 			t.Fatal(err)

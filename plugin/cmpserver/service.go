@@ -64,8 +64,7 @@ func (s *Server) manifests(ctx context.Context, request *received) (result gener
 	for _, warning := range warnings {
 		s.options.Log.Warn(warning, "application", variables["ARGOCD_APP_NAME"])
 	}
-	tenant := variables["ARGOCD_APP_SOURCE_REPO_URL"]
-	tree, err := s.tree(ctx, request, tenant)
+	tree, err := s.tree(ctx, request)
 	if err != nil {
 		return result, err
 	}
@@ -74,16 +73,18 @@ func (s *Server) manifests(ctx context.Context, request *received) (result gener
 		return result, err
 	}
 	dir = tree.Resolve(dir)
+	by := request.asker()
 	place := plugin.Place(dir, variables["ARGOCD_APP_SOURCE_PATH"])
 	return s.generator.Generate(ctx, generate.Request{
-		Tree: tree, Place: place, Dir: path.Join(place, dir), App: variables["ARGOCD_APP_NAME"], Settings: settings, Tenant: tenant,
+		Tree: tree, Place: place, Dir: path.Join(place, dir), App: variables["ARGOCD_APP_NAME"], Settings: settings,
+		Tenant: by.tenant, Asker: by.app,
 	})
 }
 
 // tree returns the tree of a request; in the place of its archive, if that has to be unpacked.
-func (s *Server) tree(ctx context.Context, request *received, tenant string) (*archive.Tree, error) {
+func (s *Server) tree(ctx context.Context, request *received) (*archive.Tree, error) {
 	if request.tree == nil {
-		tree, release, err := s.trees.unpack(ctx, request.Checksum, request.archive, tenant)
+		tree, release, err := s.trees.unpack(ctx, request.Checksum, request.archive, request.asker())
 		if err != nil {
 			return nil, err
 		}
@@ -138,13 +139,7 @@ func (s *Server) environment(entries []*protocol.EnvEntry, dropEmpty bool) (list
 
 // report logs and counts a request.
 func (s *Server) report(request *received, result generate.Result, err error, took time.Duration) {
-	name := ""
-	for _, e := range request.GetEnv() {
-		if e.GetName() == "ARGOCD_APP_NAME" {
-			name = e.GetValue()
-		}
-	}
-	log := s.options.Log.With("application", name, "path", request.GetAppRelPath(), "took", took)
+	log := s.options.Log.With("application", request.asker().app, "path", request.GetAppRelPath(), "took", took)
 	if err != nil {
 		s.metrics.refused(reason(err))
 		log.Error(err.Error(), "reason", reason(err))

@@ -58,14 +58,14 @@ func newTrees(kept *store.Store, queue *generate.Queue, room int64, limits archi
 }
 
 // hold keeps room for a tree until it is released, and waits for it in turn.
-func (t *trees) hold(ctx context.Context, tree *archive.Tree) (release func(), err error) {
+func (t *trees) hold(ctx context.Context, tree *archive.Tree, by asker) (release func(), err error) {
 	t.mutex.Lock()
 	if h := t.held[tree.Hash()]; h != nil && h.tree == tree {
 		defer t.mutex.Unlock()
 		return t.share(h), nil
 	}
 	t.mutex.Unlock()
-	place, err := t.rooms.enter(ctx, tree.Bytes())
+	place, err := t.rooms.enter(ctx, by.tenant, tree.Bytes())
 	if err != nil {
 		return nil, err
 	}
@@ -160,11 +160,11 @@ func (t *trees) byHash(hash archive.Hash) *archive.Tree {
 
 // unpack returns the tree of an archive whose checksum was verified, which is to be released. One archive is unpacked once
 // at a time.
-func (t *trees) unpack(ctx context.Context, checksum string, content []byte, tenant string) (*archive.Tree, func(), error) {
+func (t *trees) unpack(ctx context.Context, checksum string, content []byte, by asker) (*archive.Tree, func(), error) {
 	for {
 		if tree := t.byChecksum(checksum); tree != nil {
 			t.from.checksum.Add(1)
-			release, err := t.hold(ctx, tree)
+			release, err := t.hold(ctx, tree, by)
 			return tree, release, err
 		}
 		t.mutex.Lock()
@@ -173,7 +173,7 @@ func (t *trees) unpack(ctx context.Context, checksum string, content []byte, ten
 			done = make(chan struct{})
 			t.busy[checksum] = done
 			t.mutex.Unlock()
-			return t.unpackNow(ctx, checksum, content, tenant, done)
+			return t.unpackNow(ctx, checksum, content, by, done)
 		}
 		t.mutex.Unlock()
 		select {
@@ -184,7 +184,7 @@ func (t *trees) unpack(ctx context.Context, checksum string, content []byte, ten
 	}
 }
 
-func (t *trees) unpackNow(ctx context.Context, checksum string, content []byte, tenant string, done chan struct{}) (*archive.Tree, func(), error) {
+func (t *trees) unpackNow(ctx context.Context, checksum string, content []byte, by asker, done chan struct{}) (*archive.Tree, func(), error) {
 	defer func() {
 		t.mutex.Lock()
 		delete(t.busy, checksum)
@@ -193,10 +193,10 @@ func (t *trees) unpackNow(ctx context.Context, checksum string, content []byte, 
 	}()
 	start := time.Now()
 	expanded := archive.Expanded(content)
-	tree, place, err := t.unpackWithin(ctx, expanded+slack, content, tenant)
+	tree, place, err := t.unpackWithin(ctx, expanded+slack, content, by)
 	var refused *archive.RefusedError
 	if errors.As(err, &refused) && refused.Kept && expanded+slack < t.limits.Kept {
-		tree, place, err = t.unpackWithin(ctx, t.limits.Kept, content, tenant)
+		tree, place, err = t.unpackWithin(ctx, t.limits.Kept, content, by)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -221,8 +221,8 @@ func (t *trees) unpackNow(ctx context.Context, checksum string, content []byte, 
 const slack = 64 << 10
 
 // unpackWithin sets room aside and unpacks. The place is taken if there is a tree.
-func (t *trees) unpackWithin(ctx context.Context, room int64, content []byte, tenant string) (tree *archive.Tree, _ *place, err error) {
-	place, err := t.rooms.enter(ctx, room)
+func (t *trees) unpackWithin(ctx context.Context, room int64, content []byte, by asker) (tree *archive.Tree, _ *place, err error) {
+	place, err := t.rooms.enter(ctx, by.tenant, room)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -234,7 +234,7 @@ func (t *trees) unpackWithin(ctx context.Context, room int64, content []byte, te
 			place.leave()
 		}
 	}()
-	leave, err := t.queue.Enter(ctx, tenant)
+	leave, err := t.queue.Enter(ctx, by.tenant, by.app)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -62,12 +62,22 @@ func bench(room, kept int64) (t *trees, unpacked *int) {
 	return t, unpacked
 }
 
+// left is what is free, and nothing if somebody waits.
+func (s *shared) left() int64 {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if len(s.line) > 0 {
+		return 0
+	}
+	return s.free
+}
+
 // take unpacks, and must not have to wait for others.
 func (t *trees) take(test *testing.T, a sent) (*archive.Tree, func()) {
 	test.Helper()
 	ctx, cancel := context.WithTimeout(test.Context(), 20*time.Second)
 	defer cancel()
-	tree, release, err := t.unpack(ctx, a.checksum, a.content, "")
+	tree, release, err := t.unpack(ctx, a.checksum, a.content, asker{})
 	if err != nil {
 		test.Fatal(err)
 	}
@@ -95,13 +105,13 @@ func TestASmallTreeDoesNotWaitBehindALargeOne(t *testing.T) {
 	second := packed(t, "second", 12*mib, time.Time{})
 	answered := make(chan error, 1)
 	go func() {
-		_, release, err := trees.unpack(ctx, second.checksum, second.content, "")
+		_, release, err := trees.unpack(ctx, second.checksum, second.content, asker{})
 		if err == nil {
 			release()
 		}
 		answered <- err
 	}()
-	for trees.rooms.main.TryAcquire(0) { // which fails when somebody waits
+	for trees.rooms.main.left() > 0 {
 		if ctx.Err() != nil {
 			t.Fatal("the second large tree does not wait for room")
 		}
@@ -118,11 +128,11 @@ func TestASmallTreeDoesNotWaitBehindALargeOne(t *testing.T) {
 func TestOneTreeNeverTakesAllRoom(t *testing.T) {
 	for _, room := range []int64{mib, 24 * mib, 96 * mib, 1 << 30} {
 		r := newRooms(room)
-		p, err := r.enter(t.Context(), 1<<40)
+		p, err := r.enter(t.Context(), "a", 1<<40)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if left := room - p.bytes; left < room/4 || !r.main.TryAcquire(room/8) {
+		if left := room - p.bytes; left < room/4 || r.main.left() < room/8 {
 			t.Errorf("of %d bytes, one tree leaves %d to the others", room, left)
 		}
 	}
@@ -178,7 +188,7 @@ func TestWhatNobodyHoldsTakesNoRoom(t *testing.T) {
 		}
 		release()
 	}
-	if len(trees.held)+len(trees.checksums) > 0 || !trees.rooms.main.TryAcquire(20*mib) || !trees.rooms.nook.TryAcquire(4*mib) {
+	if len(trees.held)+len(trees.checksums) > 0 || trees.rooms.main.left() != 20*mib || trees.rooms.nook.left() != 4*mib {
 		t.Errorf("%d trees and %d checksums are left, or their room", len(trees.held), len(trees.checksums))
 	}
 }
@@ -196,14 +206,14 @@ func TestARefusalIsUnpackedOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			trees, unpacked := bench(24*mib, mib)
-			_, release, err := trees.unpack(t.Context(), "checksum", test.content, "")
+			_, release, err := trees.unpack(t.Context(), "checksum", test.content, asker{})
 			if err == nil {
 				release()
 			}
 			if (err == nil) != (test.times == 2) || *unpacked != test.times {
 				t.Errorf("unpacked %d times, got %v", *unpacked, err)
 			}
-			if !trees.rooms.main.TryAcquire(20*mib) || !trees.rooms.nook.TryAcquire(4*mib) {
+			if trees.rooms.main.left() != 20*mib || trees.rooms.nook.left() != 4*mib {
 				t.Error("room is left set aside")
 			}
 		})
@@ -215,7 +225,7 @@ func TestAPanicWhileUnpackingIsOneRequestsError(t *testing.T) {
 	read := trees.read
 	trees.read = func(context.Context, io.Reader, archive.Limits) (*archive.Tree, error) { panic("no such thing") }
 	a := packed(t, "a", mib, time.Time{})
-	_, _, err := trees.unpack(t.Context(), a.checksum, a.content, "")
+	_, _, err := trees.unpack(t.Context(), a.checksum, a.content, asker{})
 	var panicked *generate.PanicError
 	if !errors.As(err, &panicked) || reason(err) != "panic" {
 		t.Fatalf("got %v", err)
@@ -223,7 +233,7 @@ func TestAPanicWhileUnpackingIsOneRequestsError(t *testing.T) {
 	trees.read = read
 	_, release := trees.take(t, a)
 	release()
-	if !trees.rooms.main.TryAcquire(20 * mib) {
+	if trees.rooms.main.left() != 20*mib {
 		t.Error("room is left set aside")
 	}
 }

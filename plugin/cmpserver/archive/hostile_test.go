@@ -196,6 +196,15 @@ func live() uint64 {
 	return m.HeapAlloc
 }
 
+// Git keeps the target of a link in a file of any content, and gzip makes little of one that repeats itself.
+func TestLinksToLongPathsTakeRoomLikeFiles(t *testing.T) {
+	var headers []header
+	for i := range 1000 {
+		headers = append(headers, link(fmt.Sprint(i), strings.Repeat("a/../", 800)))
+	}
+	wantRefusal(t, pack(t, headers...), archive.Limits{Kept: 2 << 20}, "too large")
+}
+
 func TestWhatATreeIsSaidToTakeIsWhatItTakes(t *testing.T) {
 	var headers []header
 	for i := range 20_000 {

@@ -114,6 +114,9 @@ func (u *unpacker) take(header *tar.Header) error {
 		if len(header.Linkname) > u.limits.Path {
 			return refused("path too long", "holds a link, %s, to a path of %d bytes", name, len(header.Linkname))
 		}
+		if err := u.keep(int64(len(header.Linkname))); err != nil {
+			return err
+		}
 		target := []byte(header.Linkname)
 		return u.add(entry{name: name, mode: fs.ModeSymlink, data: target, hash: sha256.Sum256(target), size: int64(len(target))})
 	case tar.TypeReg:

@@ -33,6 +33,8 @@ type Request struct {
 	Settings plugin.Settings
 	// Tenant is whose repository it is: who takes turns with other tenants where there is a queue.
 	Tenant string
+	// Asker is the Application that takes turns with the tenant's others, App or not.
+	Asker string
 }
 
 // key is everything but the tree that the manifests depend on, if of the substitutions they depend on those of these

@@ -259,38 +259,77 @@ func (panicking) Render(context.Context, render.Request) (*render.Result, error)
 func TestWhoAsksForManyWaitsBehindWhoAsksForOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		queue := generate.NewQueue(1)
-		leave, err := queue.Enter(t.Context(), "greedy")
+		leave, err := queue.Enter(t.Context(), "greedy", "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		var order []string
-		for _, tenant := range []string{"greedy", "greedy", "greedy", "modest", "other"} {
-			go func() {
-				leave, err := queue.Enter(t.Context(), tenant)
-				if err != nil {
-					t.Error(err)
-				}
-				order = append(order, tenant)
-				leave()
-			}()
-			synctest.Wait()
-		}
-		leave()
-		synctest.Wait()
-		if want := "greedy modest other greedy greedy"; strings.Join(order, " ") != want {
+		order := line(t, queue, leave, "greedy", "greedy", "greedy", "modest", "other")
+		if want := "modest other greedy greedy greedy"; order != want {
 			t.Errorf("the order is %q, want %s", order, want)
 		}
 	})
 }
 
+func TestWhoHasAPlaceWaitsBehindWhoHasNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		queue := generate.NewQueue(2)
+		slow, err := queue.Enter(t.Context(), "greedy", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		leave, err := queue.Enter(t.Context(), "other", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if order := line(t, queue, leave, "greedy/a", "greedy/b", "modest/a"); order != "modest/a greedy/a greedy/b" {
+			t.Errorf("the order is %q", order)
+		}
+		slow()
+	})
+}
+
+func TestAnApplicationThatAsksForManyWaitsBehindTheOthersOfItsRepository(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		queue := generate.NewQueue(1)
+		leave, err := queue.Enter(t.Context(), "shared", "greedy")
+		if err != nil {
+			t.Fatal(err)
+		}
+		order := line(t, queue, leave, "shared/greedy", "shared/greedy", "shared/greedy", "shared/modest", "shared/modest", "shared/other")
+		if want := "shared/greedy shared/modest shared/other shared/greedy shared/modest shared/greedy"; order != want {
+			t.Errorf("the order is %q, want %s", order, want)
+		}
+	})
+}
+
+// line is the order in which those who wait get the place that is left, each for a moment.
+func line(t *testing.T, queue *generate.Queue, leave func(), askers ...string) string {
+	var order []string
+	for _, asker := range askers {
+		tenant, app, _ := strings.Cut(asker, "/")
+		go func() {
+			leave, err := queue.Enter(t.Context(), tenant, app)
+			if err != nil {
+				t.Error(err)
+			}
+			order = append(order, asker)
+			leave()
+		}()
+		synctest.Wait()
+	}
+	leave()
+	synctest.Wait()
+	return strings.Join(order, " ")
+}
+
 func TestWhoLeavesTheQueueTakesNoPlaceWithHim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		queue := generate.NewQueue(1)
-		leave, _ := queue.Enter(t.Context(), "a")
+		leave, _ := queue.Enter(t.Context(), "a", "")
 		ctx, cancel := context.WithCancel(t.Context())
 		gone := make(chan error)
 		go func() {
-			_, err := queue.Enter(ctx, "b")
+			_, err := queue.Enter(ctx, "b", "")
 			gone <- err
 		}()
 		synctest.Wait()
@@ -300,14 +339,14 @@ func TestWhoLeavesTheQueueTakesNoPlaceWithHim(t *testing.T) {
 		}
 		leave()
 		leave() // twice is once
-		first, err := queue.Enter(t.Context(), "c")
+		first, err := queue.Enter(t.Context(), "c", "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer first()
 		full, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := queue.Enter(full, "d"); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := queue.Enter(full, "d", ""); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("one place was given to two: %v", err)
 		}
 	})

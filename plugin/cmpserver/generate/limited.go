@@ -25,7 +25,7 @@ func (l *Limited) Running() (all, overdue int64) { return l.running.Load(), l.ov
 
 // Generate waits for a place. A request whose context has ended by then is not begun.
 func (l *Limited) Generate(ctx context.Context, request Request) (Result, error) {
-	leave, err := l.Queue.Enter(ctx, request.Tenant)
+	leave, err := l.Queue.Enter(ctx, request.Tenant, request.Asker)
 	if err != nil {
 		return Result{}, err
 	}

@@ -7,49 +7,63 @@ import (
 )
 
 // Queue gives a number of places to those who wait, in turn by tenant: who asks for a hundred waits behind who asks for
-// one.
+// one, and who has places behind who has none. Those who wait of one tenant take turns by Application.
 type Queue struct {
 	mutex   sync.Mutex
 	free    int
 	turns   []string // tenants with somebody waiting, the next one first
-	waiting map[string][]chan struct{}
+	waiting map[string][]turn
+	// inside is how many places a tenant has.
+	inside map[string]int
+}
+
+// turn is one who waits, and how many of the same Application wait before.
+type turn struct {
+	app    string
+	before int
+	called chan struct{}
 }
 
 // NewQueue returns a queue with so many places.
-func NewQueue(places int) *Queue { return &Queue{free: places, waiting: map[string][]chan struct{}{}} }
+func NewQueue(places int) *Queue {
+	return &Queue{free: places, waiting: map[string][]turn{}, inside: map[string]int{}}
+}
 
 // Enter waits for a place; leave gives it back, once.
-func (q *Queue) Enter(ctx context.Context, tenant string) (leave func(), err error) {
+func (q *Queue) Enter(ctx context.Context, tenant, app string) (leave func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	q.mutex.Lock()
 	if q.free > 0 {
 		q.free--
+		q.inside[tenant]++
 		q.mutex.Unlock()
-		return sync.OnceFunc(q.leave), nil
+		return q.once(tenant), nil
 	}
-	turn := make(chan struct{})
+	called := make(chan struct{})
 	if len(q.waiting[tenant]) == 0 {
 		q.turns = append(q.turns, tenant)
 	}
-	q.waiting[tenant] = append(q.waiting[tenant], turn)
+	q.waiting[tenant] = lineUp(q.waiting[tenant], app, called)
 	q.mutex.Unlock()
 	select {
-	case <-turn:
+	case <-called:
 	case <-ctx.Done():
-		if q.giveUp(tenant, turn) {
+		if q.giveUp(tenant, called) {
 			return nil, ctx.Err()
 		}
 		// The place came at the same moment.
 	}
-	return sync.OnceFunc(q.leave), nil
+	return q.once(tenant), nil
 }
 
-func (q *Queue) giveUp(tenant string, turn chan struct{}) bool {
+func (q *Queue) once(tenant string) (leave func()) { return sync.OnceFunc(func() { q.leave(tenant) }) }
+
+func (q *Queue) giveUp(tenant string, called chan struct{}) bool {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	i := slices.Index(q.waiting[tenant], turn)
+	i := slices.IndexFunc(q.waiting[tenant], func(t turn) bool { return t.called == called })
 	if i < 0 {
 		return false
 	}
@@ -61,22 +75,55 @@ func (q *Queue) giveUp(tenant string, turn chan struct{}) bool {
 	return true
 }
 
-// leave passes the place on to the first of the next tenant, who then is the last.
-func (q *Queue) leave() {
+// lineUp adds one to those of a tenant, behind those before whom no more of their Application wait.
+func lineUp(line []turn, app string, called chan struct{}) []turn {
+	t := turn{app: app, called: called}
+	at := len(line)
+	for _, other := range line {
+		if other.app == app {
+			t.before = other.before + 1
+		}
+	}
+	for at > 0 && line[at-1].before > t.before {
+		at--
+	}
+	return slices.Insert(line, at, t)
+}
+
+// leave passes a tenant's place on to the first of the next one, who then is the last.
+func (q *Queue) leave(tenant string) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
+	if q.inside[tenant]--; q.inside[tenant] == 0 {
+		delete(q.inside, tenant)
+	}
 	if len(q.turns) == 0 {
 		q.free++
 		return
 	}
-	tenant := q.turns[0]
-	q.turns = slices.Delete(q.turns, 0, 1)
-	first := q.waiting[tenant][0]
-	if rest := slices.Delete(q.waiting[tenant], 0, 1); len(rest) > 0 {
-		q.waiting[tenant] = rest
-		q.turns = append(q.turns, tenant)
-	} else {
-		delete(q.waiting, tenant)
+	if i := slices.Index(q.turns, tenant); i >= 0 { // it had its turn, also if it did not have to wait for it
+		q.turns = append(slices.Delete(q.turns, i, i+1), tenant)
 	}
-	close(first)
+	next := q.next()
+	called := q.turns[next]
+	q.turns = slices.Delete(q.turns, next, next+1)
+	first := q.waiting[called][0]
+	if rest := slices.Delete(q.waiting[called], 0, 1); len(rest) > 0 {
+		q.waiting[called] = rest
+		q.turns = append(q.turns, called)
+	} else {
+		delete(q.waiting, called)
+	}
+	q.inside[called]++
+	close(first.called)
+}
+
+// next is where in the line the tenant is whose turn it is: the first of those who have the fewest places.
+func (q *Queue) next() (next int) {
+	for i, tenant := range q.turns {
+		if q.inside[tenant] < q.inside[q.turns[next]] {
+			next = i
+		}
+	}
+	return next
 }

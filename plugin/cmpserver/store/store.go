@@ -19,6 +19,8 @@ type Store struct {
 	bytes int64
 	byKey map[any]*item
 	queue queue
+	// dropped is how many bytes had to go for want of room.
+	dropped int64
 	// age is the rank of what was dropped last: what comes in now ranks above it.
 	age float64
 }
@@ -64,6 +66,7 @@ func (s *Store) Put(key, value any, bytes int64, cost time.Duration) {
 	}
 	for s.bytes+bytes > s.limit {
 		s.age = s.queue[0].rank
+		s.dropped += s.queue[0].bytes
 		s.drop(s.queue[0])
 	}
 	worth := float64(cost) / float64(bytes)
@@ -84,6 +87,13 @@ func (s *Store) Bytes() int64 {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return s.bytes
+}
+
+// Dropped is how many bytes had to go for want of room, since the beginning.
+func (s *Store) Dropped() int64 {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.dropped
 }
 
 // Count is how many values are kept of which the function says yes.

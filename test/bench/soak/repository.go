@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,10 +57,15 @@ func (r *repository) files(service, commit int) []file {
 		{dir + "base/config.yaml", fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: s%d}\ndata: {a: \"%0*d\"}\n", service, 2000, v)},
 		{dir + "base/kustomization.yaml", "resources: [app.yaml, config.yaml]\n"},
 		{dir + "overlay/kustomization.yaml", kustomization},
+		// Nobody reads it, and it takes the place of others: the whole repository fills a part of the store with each commit.
+		{dir + "notes.txt", strings.Repeat(fmt.Sprintf("s%d at v%d\n", service, v), notesBytes/12)},
 		{dir + "schema/kustomization.yaml", "resources: [../overlay]\nopenapi: {path: schema.json}\n"},
 		{dir + "schema/schema.json", fmt.Sprintf(`{"definitions": {}, "x-service": %d}`, service)},
 	}
 }
+
+// notesBytes is about how much a service has that is no part of any render.
+const notesBytes = 160 << 10
 
 const app = `apiVersion: apps/v1
 kind: Deployment

@@ -54,7 +54,11 @@ func Soak(ctx context.Context, plugin string, load Load) (report *Report, err er
 	if err := os.WriteFile(filepath.Join(dir, "plugin.yaml"), []byte(config), 0o600); err != nil {
 		return nil, err
 	}
-	server := exec.CommandContext(ctx, plugin, "serve", "--http-address=", "--loglevel=fatal", "--config-dir-path="+dir, fmt.Sprintf("--memory=%d", load.Memory))
+	web, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	server := exec.CommandContext(ctx, plugin, "serve", "--http-address="+web, "--loglevel=fatal", "--config-dir-path="+dir, fmt.Sprintf("--memory=%d", load.Memory))
 	server.Env = append(os.Environ(), "ARGOCD_PLUGINSOCKFILEPATH="+dir)
 	var said bytes.Buffer
 	server.Stderr = &said
@@ -62,7 +66,9 @@ func Soak(ctx context.Context, plugin string, load Load) (report *Report, err er
 		return nil, err
 	}
 	s := &soak{load: load, repository: newRepository(load.Services, load.Commits), server: server.Process.Pid}
-	err = s.run(ctx, filepath.Join(dir, "soak.sock"))
+	if err = s.run(ctx, filepath.Join(dir, "soak.sock")); err == nil {
+		s.report.stored, s.report.dropped, err = store(ctx, web)
+	}
 	if err = errors.Join(err, server.Process.Signal(syscall.SIGTERM), server.Wait()); err != nil {
 		return nil, fmt.Errorf("%w; the server's last words:\n%s", err, said.Bytes()[max(0, said.Len()-2000):])
 	}

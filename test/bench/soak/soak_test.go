@@ -5,7 +5,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
+
+	"github.com/tidegate/tidegate/plugin/cmpserver"
 )
 
 func TestMemoryStaysFlatUnderManyClients(t *testing.T) {
@@ -18,7 +21,7 @@ func TestMemoryStaysFlatUnderManyClients(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", build, err, out)
 	}
-	load := Load{Requests: 1200, Clients: 200, Services: 50, Commits: 12, Memory: 512}
+	load := Load{Requests: 3000, Clients: 200, Services: 50, Commits: 30, Memory: 512}
 	report, err := Soak(t.Context(), binary, load)
 	if err != nil {
 		t.Fatal(err)
@@ -29,22 +32,33 @@ func TestMemoryStaysFlatUnderManyClients(t *testing.T) {
 	}
 }
 
-func TestMemoryThatGrowsIsSeen(t *testing.T) {
-	grows := Report{counts: [3]int{20, 5, 5}}
-	for i := range 30 {
-		grows.memory = append(grows.memory, float64(100+10*i))
-	}
-	flat := Report{counts: grows.counts}
+func TestWhatIsNotAsItMustBeIsSeen(t *testing.T) {
+	store := cmpserver.Divide(1000 << 20).Store
+	flat := Report{counts: [3]int{20, 5, 5}, stored: store, dropped: store}
 	for i := range 30 {
 		flat.memory = append(flat.memory, float64(100+i%7))
-	}
-	if err := grows.Check(Load{Memory: 1000}); err == nil {
-		t.Error("growth was not seen")
 	}
 	if err := flat.Check(Load{Memory: 1000}); err != nil {
 		t.Error(err)
 	}
-	if err := flat.Check(Load{Memory: 100}); err == nil {
-		t.Error("too much was not seen")
+	for name, change := range map[string]func(*Report){
+		"memory that grows": func(r *Report) {
+			for i := range r.memory {
+				r.memory[i] = float64(100 + 10*i)
+			}
+		},
+		"more memory than there is":     func(r *Report) { r.memory[15] = 1001 },
+		"a store that holds too much":   func(r *Report) { r.stored++ },
+		"a store that was never full":   func(r *Report) { r.dropped = 0 },
+		"requests that all come to one": func(r *Report) { r.counts = [3]int{30, 0, 0} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			changed := flat
+			changed.memory = slices.Clone(flat.memory)
+			change(&changed)
+			if err := changed.Check(Load{Memory: 1000}); err == nil {
+				t.Error("it was not seen")
+			}
+		})
 	}
 }
