@@ -194,7 +194,7 @@ func startArgoCD(ctx context.Context, run *run, cluster *Cluster, options Option
 	a.env = append([]string{
 		"ARGOCD_FAKE_IN_CLUSTER=true", "ARGOCD_GPG_ENABLED=false", "ARGOCD_PLUGINSOCKFILEPATH=" + a.Plugins,
 		"ARGOCD_TLS_DATA_PATH=" + filepath.Join(run.Dir, "tls"), "ARGOCD_SSH_DATA_PATH=" + filepath.Join(run.Dir, "ssh"),
-		"ARGOCD_SYNC_WAVE_DELAY=" + options.waveDelay(), "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_CONFIG_NOSYSTEM=1",
 		// Without the cluster cache's half-minute retry, a new CustomResourceDefinition is watched as soon as it is there.
 		"ARGOCD_CLUSTER_CACHE_RESYNC_DURATION=12h",
 	}, options.ArgoCDEnv...)

@@ -20,8 +20,6 @@ type Options struct {
 	Progress io.Writer
 	// Plugin is how the sidecar is run; empty is Native.
 	Plugin PluginMode
-	// WaveDelay is Argo CD's delay between waves; zero is one second.
-	WaveDelay time.Duration
 	// ArgoCDEnv is given to Argo CD's servers.
 	ArgoCDEnv []string
 	// HideSecrets has Argo CD do without the right to read the Secrets of production, or to write them. By default it may, as
@@ -32,13 +30,6 @@ type Options struct {
 	// OperatorDelay is how long simulated operators, provisioners and load balancers take for one step; zero is as long as
 	// a pod takes to start. A longer one tells what waits for them from what does not.
 	OperatorDelay time.Duration
-}
-
-func (o Options) waveDelay() string {
-	if o.WaveDelay == 0 {
-		return "1"
-	}
-	return fmt.Sprintf("%.0f", o.WaveDelay.Seconds())
 }
 
 // Stack is a control plane: everything that Tidegate works with, on the example repository.

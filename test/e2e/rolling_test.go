@@ -29,6 +29,10 @@ func TestRolling(t *testing.T) {
 	t.Parallel()
 	s := start(t, controlplane.Options{})
 	s.registerFleet()
+	// Six clusters are one here: Applications that make the same namespace at once would get in each other's way.
+	for _, service := range []string{"web", "ledger"} {
+		s.namespace(s.Production, service+"-production")
+	}
 	s.must(s.DefaultProject(t.Context()))
 	s.must(s.Repository.Remove("services"))
 	s.must(s.Repository.Copy("testdata/rolling"))
