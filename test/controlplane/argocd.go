@@ -42,7 +42,7 @@ type ArgoCD struct {
 
 // installArgoCD applies what Argo CD's own install.yaml has, but for what runs it in containers.
 func installArgoCD(ctx context.Context, cluster *Cluster) error {
-	dir, err := moduleFolder(ctx, "github.com/argoproj/argo-cd/v2")
+	dir, err := ModuleFolder(ctx, "github.com/argoproj/argo-cd/v2")
 	if err != nil {
 		return err
 	}
@@ -64,8 +64,8 @@ func installArgoCD(ctx context.Context, cluster *Cluster) error {
 	return cluster.applyAs(ctx, "argo-cd", objects)
 }
 
-// moduleFolder is where the files of a module are.
-func moduleFolder(ctx context.Context, module string) (string, error) {
+// ModuleFolder is where the files of a module are.
+func ModuleFolder(ctx context.Context, module string) (string, error) {
 	root, err := Root()
 	if err != nil {
 		return "", err

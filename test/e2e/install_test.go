@@ -3,15 +3,20 @@
 package e2e
 
 import (
+	"cmp"
+	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tidegate/tidegate/test/controlplane"
 )
@@ -29,17 +34,11 @@ func TestTheGeneratorIsInstalledByTheCommandsOfItsPage(t *testing.T) {
 	s.must(s.Staging.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: "tidegate-generator"}}))
 	root, err := controlplane.Root()
 	s.must(err)
-	page, err := os.ReadFile(filepath.Join(root, "docs", "generator.md"))
-	s.must(err)
-	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(page), -1)
 	var said strings.Builder
 	ran := 0
-	for _, block := range blocks {
-		if !strings.Contains(block[1], "kubectl ") {
-			continue
-		}
+	for _, block := range commands(s, root, "docs/generator.md") {
 		ran++
-		said.WriteString(s.shell(root, regexp.MustCompile(`(?m)^kubectl port-forward .*$`).ReplaceAllString(block[1], ""), map[string]string{
+		said.WriteString(s.shell(root, regexp.MustCompile(`(?m)^kubectl port-forward .*$`).ReplaceAllString(block, ""), map[string]string{
 			"http://localhost:8080": s.Tidegate.GeneratorURL, "/tmp/token": token,
 		}))
 	}
@@ -55,6 +54,78 @@ func TestTheGeneratorIsInstalledByTheCommandsOfItsPage(t *testing.T) {
 			t.Errorf("nobody has said %q:\n%s", want, &said)
 		}
 	}
+}
+
+// TestThePluginIsInstalledByTheCommandsOfItsPage runs those of docs/plugin.md on the Deployment of Argo CD's own manifests. Its Pods
+// are simulated, as all are: the sidecar itself is tested in test/image.
+func TestThePluginIsInstalledByTheCommandsOfItsPage(t *testing.T) {
+	t.Parallel()
+	s := start(t, controlplane.Options{})
+	argocd, err := controlplane.ModuleFolder(t.Context(), "github.com/argoproj/argo-cd/v2")
+	s.must(err)
+	content, err := os.ReadFile(filepath.Join(argocd, "manifests", "base", "repo-server", "argocd-repo-server-deployment.yaml"))
+	s.must(err)
+	objects, err := controlplane.Objects(content)
+	s.must(err)
+	s.must(s.Staging.Apply(t.Context(), objects...))
+	// Argo CD makes it when it is installed.
+	s.must(s.Staging.Create(t.Context(), &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: "argocd-redis"}, StringData: map[string]string{"auth": "any"},
+	}))
+	root, err := controlplane.Root()
+	s.must(err)
+	blocks := commands(s, root, "docs/plugin.md")
+	if len(blocks) != 2 {
+		t.Fatalf("the page has %d blocks with kubectl", len(blocks))
+	}
+	// There is no kubelet that would have a log.
+	said := s.shell(root, regexp.MustCompile(`(?m)^kubectl logs .*$`).ReplaceAllString(blocks[0], ""), nil)
+	if !strings.Contains(said, `deployment "argocd-repo-server" successfully rolled out`) {
+		t.Errorf("it has not come up:\n%s", said)
+	}
+	s.untilContainers("argocd-repo-server", "tidegate")
+	var parameters corev1.ConfigMap
+	s.must(s.Staging.Get(t.Context(), client.ObjectKey{Namespace: controlplane.Namespace, Name: "argocd-cmd-params-cm"}, &parameters))
+	if parameters.Data["reposerver.plugin.use.manifest.generate.paths"] != "true" {
+		t.Errorf("the parameters are %v", parameters.Data)
+	}
+	s.shell(root, blocks[1], nil)
+	s.untilContainers("argocd-repo-server")
+}
+
+// untilContainers waits until the Pods of repo-server have these containers, and no others, and are ready.
+func (s *suite) untilContainers(want ...string) {
+	s.Helper()
+	s.until(fmt.Sprintf("repo-server is %q", want), func(ctx context.Context) error {
+		var pods corev1.PodList
+		err := s.Staging.List(ctx, &pods, client.InNamespace(controlplane.Namespace), client.MatchingLabels{"app.kubernetes.io/name": "argocd-repo-server"})
+		if err != nil || len(pods.Items) != 1 {
+			return cmp.Or(err, fmt.Errorf("there are %d Pods", len(pods.Items)))
+		}
+		var ready []string
+		for _, container := range pods.Items[0].Status.ContainerStatuses {
+			if container.Ready {
+				ready = append(ready, container.Name)
+			}
+		}
+		if slices.Sort(ready); !slices.Equal(ready, want) || len(pods.Items[0].Spec.Containers) != len(want) {
+			return fmt.Errorf("ready are %q", ready)
+		}
+		return nil
+	})
+}
+
+// commands are the blocks of a page of the documentation that need a cluster.
+func commands(s *suite, root, name string) (out []string) {
+	s.Helper()
+	page, err := os.ReadFile(filepath.Join(root, name))
+	s.must(err)
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
+		if strings.Contains(block[1], "kubectl ") {
+			out = append(out, block[1])
+		}
+	}
+	return out
 }
 
 // shell runs commands as somebody does who follows the page, with other addresses.
