@@ -14,18 +14,18 @@ import (
 
 // malformed says why a kustomization cannot be read, if so.
 func (k *kustomization) malformed() error {
-	again := kustomization{file: k.file, content: k.content}
+	again := kustomization{file: k.file, content: k.content, written: k.written}
 	err := again.Unmarshal(k.content)
 	if err == nil {
 		if errs := again.EnforceFields(); len(errs) > 0 && k.Kind != "" {
-			return fmt.Errorf("%s:%d: %s", k.file, line(k.content, "kind", ""), strings.Join(errs, "; "))
+			return fmt.Errorf("%s:%d: %s", k.file, line(k.written, "kind", ""), strings.Join(errs, "; "))
 		}
 		return again.unusable()
 	}
 	text := strings.TrimPrefix(err.Error(), "invalid Kustomization: ")
 	if _, field, found := strings.Cut(text, `json: unknown field "`); found {
 		field = strings.TrimSuffix(field, `"`)
-		return fmt.Errorf("%s:%d: unknown field %s%s", k.file, keyLine(k.content, field), field, suggestion(field))
+		return fmt.Errorf("%s:%d: unknown field %s%s", k.file, keyLine(k.written, field), field, suggestion(field))
 	}
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
@@ -34,7 +34,7 @@ func (k *kustomization) malformed() error {
 		if what == "" {
 			what = "the kustomization"
 		}
-		return fmt.Errorf("%s:%d: %s is %s, and kustomize wants %s", k.file, line(k.content, top, ""), what, article(wrong.Value),
+		return fmt.Errorf("%s:%d: %s is %s, and kustomize wants %s", k.file, line(k.written, top, ""), what, article(wrong.Value),
 			called(wrong.Type))
 	}
 	return errors.New(k.file + placed(text))

@@ -44,6 +44,8 @@ type kustomization struct {
 	file    string // its path in the tree
 	dir     string // where its paths start
 	content []byte
+	// written is the content before anything was set in it: places in messages are those of the file.
+	written []byte
 }
 
 // asked is what kustomize looked up last, if it did so as a kustomization: with a symbolic link, the file that it reads
@@ -230,6 +232,7 @@ func (f *fileSystem) readKustomization(file, dir string, c *component) ([]byte, 
 	if err := f.budget.build(file); err != nil {
 		return nil, f.keep(err)
 	}
+	written := content
 	if c != nil {
 		if content, err = c.edit(content); err != nil {
 			return nil, f.keep(err)
@@ -239,18 +242,18 @@ func (f *fileSystem) readKustomization(file, dir string, c *component) ([]byte, 
 			return nil, f.keep(fmt.Errorf("%s: %w", file, err))
 		}
 	}
-	if err := f.scan(file, dir, content); err != nil {
+	if err := f.scan(file, dir, content, written); err != nil {
 		return nil, f.keep(err)
 	}
 	return content, nil
 }
 
 // scan looks at a kustomization before kustomize acts on it. One that cannot be read is left for kustomize to refuse.
-func (f *fileSystem) scan(file, dir string, content []byte) error {
+func (f *fileSystem) scan(file, dir string, content, written []byte) error {
 	if slices.ContainsFunc(f.scanned, func(k *kustomization) bool { return k.file == file && k.dir == dir }) {
 		return nil
 	}
-	k := &kustomization{file: file, dir: dir, content: content}
+	k := &kustomization{file: file, dir: dir, content: content, written: written}
 	f.scanned = append(f.scanned, k)
 	if err := k.Unmarshal(content); err != nil {
 		return nil

@@ -82,7 +82,7 @@ func (f *fileSystem) exists(k *kustomization, ref reference) bool {
 
 // at is the file and line of a value below a field, or of the field.
 func (k *kustomization) at(field, value string) string {
-	return fmt.Sprintf("%s:%d", k.file, line(k.content, field, value))
+	return fmt.Sprintf("%s:%d", k.file, line(k.written, field, value))
 }
 
 // line finds the line of a value below a field of the top level; field names are matched as kustomize matches them, in
