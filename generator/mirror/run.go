@@ -84,14 +84,16 @@ func doubtf(reason Reason, format string, arguments ...any) error {
 func (m *Mirror) Update(ctx context.Context) error {
 	m.updating.Lock()
 	defer m.updating.Unlock()
-	within, cancel := context.WithTimeoutCause(ctx, m.options.Timeout, fmt.Errorf("it took longer than %v", m.options.Timeout))
+	slow := fmt.Errorf("it took longer than %v", m.options.Timeout)
+	within, cancel := context.WithTimeoutCause(ctx, m.options.Timeout, slow)
 	defer cancel()
 	revision, err := m.update(within)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if cause := context.Cause(within); err != nil && cause != nil && !errors.Is(err, cause) {
-		err = fmt.Errorf("%w: %w", cause, err)
+	// A connection gives up at the deadline, and may say so a moment before the context does.
+	if deadline, _ := within.Deadline(); err != nil && !time.Now().Before(deadline) && !errors.Is(err, slow) {
+		err = fmt.Errorf("%w: %w", slow, err)
 	}
 	m.settle(revision, err)
 	return err
