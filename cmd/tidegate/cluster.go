@@ -23,6 +23,7 @@ import (
 	"github.com/tidegate/tidegate/generator/informer"
 	"github.com/tidegate/tidegate/generator/live"
 	"github.com/tidegate/tidegate/generator/mirror"
+	"github.com/tidegate/tidegate/generator/mirror/credentials"
 	"github.com/tidegate/tidegate/generator/server"
 	"github.com/tidegate/tidegate/generator/supersede"
 )
@@ -147,7 +148,7 @@ func (f *clusterFlags) complete(from sources) (incluster.Options, error) {
 	o.Identity = host + "_" + string(uuid.NewUUID())
 	if o.Mirror.URL != "" {
 		if from.repoDir != "." {
-			return o, cli.Usage(fmt.Errorf("--repo-url has %s mirrored, and --repo-dir has %s read: leave one of them out", mirror.Shown(o.Mirror.URL), from.repoDir))
+			return o, cli.Usage(fmt.Errorf("--repo-url has %s mirrored, and --repo-dir has %s read: leave one of them out", credentials.Shown(o.Mirror.URL), from.repoDir))
 		}
 		o.Mirror.Branch = from.revision
 		return o, nil

@@ -14,6 +14,7 @@ import (
 	coordination "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
 	"github.com/tidegate/tidegate/generator/mirror"
+	"github.com/tidegate/tidegate/generator/mirror/credentials"
 )
 
 const (
@@ -49,7 +50,7 @@ type herald struct {
 
 // sourceOf names a branch of a repository in a word or two.
 func sourceOf(branch, url string) string {
-	return cmp.Or(branch, "HEAD") + " " + git.NormalizeGitURLAllowInvalid(mirror.Shown(url))
+	return cmp.Or(branch, "HEAD") + " " + git.NormalizeGitURLAllowInvalid(credentials.Shown(url))
 }
 
 // witness is the last good commit as the Lease has it; empty where there is none of this source.

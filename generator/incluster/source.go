@@ -86,7 +86,7 @@ func (f *followed) Newest(repoURL, targetRevision string) string {
 	if !same || git.NormalizeGitURLAllowInvalid(repoURL) != git.NormalizeGitURLAllowInvalid(f.URL()) {
 		if _, known := f.told.LoadOrStore(repoURL+" "+targetRevision, true); !known {
 			f.log.Warn("Applications follow what is not mirrored: which of its revisions is the newest is known only as soon as Argo CD looks for itself; "+
-				"write repoURL and targetRevision as --repo-url and --revision", "repoURL", mirror.Shown(repoURL), "targetRevision", targetRevision)
+				"write repoURL and targetRevision as --repo-url and --revision", "repoURL", credentials.Shown(repoURL), "targetRevision", targetRevision)
 		}
 		return ""
 	}

@@ -110,15 +110,20 @@ func (l *Live) names(ctx context.Context) ([]string, error) {
 	}
 	found := api.Get().Namespace(l.options.Namespace).Resource("applications").
 		SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").Param("includeObject", string(metav1.IncludeNone)).Do(ctx)
-	// Raw's own error does not have the words of the API server, which say who lacks which right.
-	if err := found.Error(); err != nil {
-		return nil, err
-	}
-	text, err := found.Raw()
+	text, err := Raw(found)
 	if err != nil {
 		return nil, err
 	}
 	return namesIn(text)
+}
+
+// Raw is what the API server answered, without a type. Its error has the words of the API server, which say who lacks which
+// right: that of Result.Raw does not.
+func Raw(answered rest.Result) ([]byte, error) {
+	if err := answered.Error(); err != nil {
+		return nil, err
+	}
+	return answered.Raw()
 }
 
 func namesIn(table []byte) ([]string, error) {

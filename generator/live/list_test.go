@@ -13,6 +13,7 @@ import (
 
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	"github.com/argoproj/argo-cd/v2/pkg/client/clientset/versioned"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 
 	"github.com/tidegate/tidegate/generator/live"
@@ -112,6 +113,20 @@ func TestAWatchThatHasGoneSilentIsNoticedBeforeAnythingIsAnswered(t *testing.T) 
 				t.Errorf("%t, %v", complete, err)
 			}
 		})
+	}
+}
+
+func TestNamesThatMayNotBeReadAreAnErrorThatSaysWhoLacksWhat(t *testing.T) {
+	s := &silent{table: func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403,`+
+			`"message":"applications.argoproj.io is forbidden: User \"tidegate\" cannot list resource \"applications\""}`)
+	}}
+	s.set("api")
+	complete, err := s.listening(t).Complete(t.Context())
+	if complete || !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), `User "tidegate" cannot list resource "applications"`) {
+		t.Errorf("%t, %v", complete, err)
 	}
 }
 

@@ -152,7 +152,7 @@ func Open(options Options) (*Mirror, error) {
 		return nil, err
 	}
 	m := &Mirror{
-		options: options, endpoint: endpoint, store: store, log: options.Log.With("repository", Shown(options.URL)),
+		options: options, endpoint: endpoint, store: store, log: options.Log.With("repository", credentials.Shown(options.URL)),
 		commits: catalog.OpenCommits(store.repository()), wake: make(chan struct{}, 1), accept: slices.Clone(options.Accept),
 	}
 	if err := m.restore(context.Background()); err != nil {
@@ -164,7 +164,7 @@ func Open(options Options) (*Mirror, error) {
 // restore takes what the folder holds, and removes what cannot be believed.
 func (m *Mirror) restore(ctx context.Context) error {
 	m.state = State{Reason: Unread, Doubt: "the repository has not been read since the generator started"}
-	wanted := saved{URL: git.NormalizeGitURLAllowInvalid(Shown(m.options.URL)), Branch: m.options.Branch}
+	wanted := saved{URL: git.NormalizeGitURLAllowInvalid(credentials.Shown(m.options.URL)), Branch: m.options.Branch}
 	found, err := m.store.load()
 	if err == nil && found.URL == wanted.URL && found.Branch == wanted.Branch {
 		m.saved = *found
@@ -176,7 +176,7 @@ func (m *Mirror) restore(ctx context.Context) error {
 	case err != nil:
 		m.log.Warn("the mirror's state cannot be read; it is made anew", "folder", m.options.Dir, "error", err)
 	default:
-		m.log.Info("the folder mirrors another repository or branch; it is made anew", "folder", m.options.Dir, "other", Shown(found.URL), "branch", found.Branch)
+		m.log.Info("the folder mirrors another repository or branch; it is made anew", "folder", m.options.Dir, "other", credentials.Shown(found.URL), "branch", found.Branch)
 	}
 	m.saved = wanted
 	return m.store.reset()
@@ -210,7 +210,7 @@ func (m *Mirror) Open(context.Context) (*catalog.Revision, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.revision == nil {
-		return nil, fmt.Errorf("nothing is known of the config repository %s: %s", Shown(m.options.URL), m.state.Doubt)
+		return nil, fmt.Errorf("nothing is known of the config repository %s: %s", credentials.Shown(m.options.URL), m.state.Doubt)
 	}
 	return m.revision, nil
 }
@@ -259,6 +259,3 @@ func (m *Mirror) Branch() string { return m.options.Branch }
 
 // Scratch is a folder that can be written to, for credentials.Reader. It exists once the mirror is open.
 func Scratch(dir string) string { return filepath.Join(dir, scratch) }
-
-// Shown is a URL as it may be logged: its user may be a token.
-func Shown(repoURL string) string { return credentials.Shown(repoURL) }

@@ -8,17 +8,14 @@ import (
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	"github.com/argoproj/argo-cd/v2/pkg/client/clientset/versioned"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/tidegate/tidegate/generator/live"
 )
 
 // liveOf reads Applications without a type, which would drop what only a newer Argo CD has of them.
 func liveOf(client versioned.Interface) func(context.Context, string, string) ([]byte, error) {
 	return func(ctx context.Context, namespace, name string) ([]byte, error) {
-		found := client.ArgoprojV1alpha1().RESTClient().Get().Namespace(namespace).Resource("applications").Name(name).Do(ctx)
-		// Raw's own error does not have the words of the API server, which say who lacks which right.
-		if err := found.Error(); err != nil {
-			return nil, err
-		}
-		return found.Raw()
+		return live.Raw(client.ArgoprojV1alpha1().RESTClient().Get().Namespace(namespace).Resource("applications").Name(name).Do(ctx))
 	}
 }
 
