@@ -4,14 +4,18 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/tidegate/tidegate/cmd/internal/cli"
+	"github.com/tidegate/tidegate/generator/guard"
+	"github.com/tidegate/tidegate/generator/server"
 	"github.com/tidegate/tidegate/plugin/render"
 )
 
@@ -63,6 +67,33 @@ func TestExitCodesOfPreviewTellWhoIsAtFault(t *testing.T) {
 				t.Errorf("stdout %s", stdout)
 			}
 		})
+	}
+}
+
+func TestWhyOfAllSumsUpAndCompletesNames(t *testing.T) {
+	code, stdout, stderr := execute("why", repo, clusters)
+	if want := "tidegate-services: 5 Applications are demanded at revision "; code != 0 || !strings.Contains(stdout, want) {
+		t.Errorf("exit code %d, want %q\nstdout %s\nstderr %s", code, want, stdout, stderr)
+	}
+	var all []guard.Summary
+	if code, stdout, stderr = execute("why", repo, clusters, "--output=json"); code != 0 || json.Unmarshal([]byte(stdout), &all) != nil || len(all) != 2 {
+		t.Errorf("exit code %d\nstdout %s\nstderr %s", code, stdout, stderr)
+	}
+	if _, stdout, _ = execute("__complete", "why", repo, clusters, "payments"); !strings.Contains(stdout, "payments-api-production\tis demanded\n") {
+		t.Errorf("completed is\n%s", stdout)
+	}
+}
+
+func TestWhyOfARunningGeneratorThatAnswersFromFilesSaysHowToAsk(t *testing.T) {
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("open-sesame\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	served := httptest.NewServer(server.New(server.Options{Token: server.TokenFile(token)}))
+	defer served.Close()
+	code, stdout, stderr := execute("why", "--server="+served.URL, "--token-file="+token)
+	if code != 1 || stdout != "" || !strings.Contains(stderr, "tidegate why --clusters-file") {
+		t.Errorf("exit code %d\nstdout %s\nstderr %s", code, stdout, stderr)
 	}
 }
 

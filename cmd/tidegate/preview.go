@@ -31,8 +31,10 @@ own code, whose plugin generator asks tidegate's server over a loopback connecti
 With --diff, compare them with hand-written Applications, field by field as Argo CD reads them. Fields that only Tidegate
 writes are listed apart and do not count, nor do Applications from other repositories, such as add-ons.
 
-Exit codes: 0 computed, and the same; 1 the repository or the clusters are at fault, or --diff found a difference; 2 the
-command line is at fault.`,
+What is wrong with single overlays is a warning, as Argo CD gets an answer all the same.
+
+Exit codes: 0 computed, and the same; 1 there would be no answer, for what the message says, or --diff found a difference;
+2 the command line is at fault.`,
 		Example: `  # Every Application, from the ApplicationSets that Tidegate ships
   tidegate preview --clusters-file clusters.yaml
 

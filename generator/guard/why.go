@@ -2,13 +2,13 @@ package guard
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/tidegate/tidegate/generator/admission"
 	"github.com/tidegate/tidegate/generator/live"
 	"github.com/tidegate/tidegate/generator/params"
 	"github.com/tidegate/tidegate/internal/strict"
@@ -21,7 +21,7 @@ type Explanation struct {
 	// State is what the next answer does with it.
 	State State `json:"state"`
 	// Why are sentences.
-	Why []string `json:"why"`
+	Why []string `json:"why,omitempty"`
 	// Do is a command, where a person can change it.
 	Do       string `json:"do,omitempty"`
 	Revision string `json:"revision,omitempty"`
@@ -65,7 +65,7 @@ func (g *Guard) Why(ctx context.Context, namespace, name string) (*Explanation, 
 	for _, set := range g.Live.ApplicationSets() {
 		c, err := g.look(ctx, set, all)
 		if err != nil {
-			if slices.ContainsFunc(all.Of(set.Name), func(app live.Application) bool { return app.Name == name }) {
+			if isOf(all, set.Name, name) {
 				return &Explanation{Application: name, ApplicationSet: set.Name, State: Frozen,
 					Why: []string{fmt.Sprintf("its ApplicationSet gets no answer, so nothing changes: %v", err)}}, nil
 			}
@@ -175,6 +175,10 @@ func (c *considered) explainRemoval(namespace, name string, e *Explanation) {
 			return
 		}
 	}
+	if c.decision.Unguarded == admission.GuardOff {
+		e.State, e.Why = Goes, append(e.Why, "nothing demands it, and the ApplicationSet's annotation "+admission.GuardAnnotation+" has nothing held")
+		return
+	}
 	e.State, e.Why = Going, append(e.Why, "its deletion is under way, and nothing demands it any more")
 }
 
@@ -211,13 +215,13 @@ func (g *Guard) absent(ctx context.Context, name string, known map[string]bool, 
 		return nil, err
 	}
 	e.Revision = view.Revision
-	if would := wouldBe(view, clusters, name); len(would) > 0 {
+	if would := wouldBe(view, clusters, name, len(refused) > 0); len(would) > 0 {
 		e.Why = append(e.Why, would...)
 		return e, nil
 	}
 	names := slices.Sorted(maps.Keys(known))
 	if len(names) == 0 {
-		return nil, errors.New("no ApplicationSet asks this generator, so it knows of no Application")
+		return nil, errNoApplicationSet
 	}
 	e.Why = append(e.Why, fmt.Sprintf("nothing in the repository would be called so; %s", strict.Hint(name, names)))
 	return e, nil

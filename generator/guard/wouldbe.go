@@ -8,13 +8,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/tidegate/tidegate/generator"
 	"github.com/tidegate/tidegate/generator/catalog"
 	"github.com/tidegate/tidegate/generator/fleet"
 	"github.com/tidegate/tidegate/generator/live"
 	"github.com/tidegate/tidegate/generator/params"
 	"github.com/tidegate/tidegate/internal/platform"
-
-	"github.com/tidegate/tidegate/generator"
 )
 
 // Request is what an ApplicationSet asks for.
@@ -35,8 +34,8 @@ func Request(set live.ApplicationSet) (generator.Request, error) {
 }
 
 // wouldBe finds out what an Application of that name would need: each combination of service, environment and cluster that
-// has this name, and what it lacks.
-func wouldBe(view *catalog.View, clusters []fleet.Cluster, name string) []string {
+// has this name, and what it lacks. Where an ApplicationSet was refused, that one may ask for it.
+func wouldBe(view *catalog.View, clusters []fleet.Cluster, name string, refused bool) []string {
 	var out []string
 	for i := range view.Platform.Environments {
 		environment := &view.Platform.Environments[i]
@@ -46,7 +45,7 @@ func wouldBe(view *catalog.View, clusters []fleet.Cluster, name string) []string
 				if platform.Name(environment.NameRule(), service.Name, environment.Name, cluster.Name) != name {
 					continue
 				}
-				out = append(out, lacking(service, environment, cluster))
+				out = append(out, lacking(service, environment, cluster, refused))
 			}
 		}
 	}
@@ -55,7 +54,7 @@ func wouldBe(view *catalog.View, clusters []fleet.Cluster, name string) []string
 }
 
 // lacking says why there is no such Application.
-func lacking(service *catalog.Service, environment *platform.Environment, cluster fleet.Cluster) string {
+func lacking(service *catalog.Service, environment *platform.Environment, cluster fleet.Cluster, refused bool) string {
 	if !slices.ContainsFunc(service.Overlays, func(o catalog.Overlay) bool { return o.Environment == environment.Name }) {
 		return fmt.Sprintf("%s/%s has no overlay for the environment %s: there is no %s/%s/%s/%s",
 			platform.ServicesFolder, service.Name, environment.Name, platform.ServicesFolder, service.Name, platform.OverlaysFolder, environment.Name)
@@ -65,5 +64,9 @@ func lacking(service *catalog.Service, environment *platform.Environment, cluste
 		return fmt.Sprintf("tidegate.yaml: the environment %s selects clusters by %s; the cluster %s has %s",
 			environment.Name, written(&environment.ClusterSelector), cluster.Name, cmp.Or(labels.Set(cluster.Labels).String(), "no labels"))
 	}
-	return fmt.Sprintf("%s in %s on %s would be it, but no ApplicationSet asks for it: look at input.parameters of each", service.Name, environment.Name, cluster.Name)
+	where := fmt.Sprintf("%s in %s on %s would be it", service.Name, environment.Name, cluster.Name)
+	if refused {
+		return where + ", once there is an answer"
+	}
+	return where + ", but no ApplicationSet asks for it: look at input.parameters of each"
 }

@@ -197,7 +197,10 @@ func (g *Generator) confirmed() func(revision string) time.Time {
 
 func (g *Generator) doubtOfLive() string { return g.live.State().Doubt }
 
-// Why explains an Application.
+// Why explains an Application, or sums all of them up if the name is empty.
 func (g *Generator) Why(ctx context.Context, application string) (any, error) {
+	if application == "" {
+		return g.Guard.Overview(ctx, g.Namespace)
+	}
 	return g.Guard.Why(ctx, g.Namespace, application)
 }

@@ -33,7 +33,7 @@ type Options struct {
 	Version string
 	// Collectors are served with the metrics.
 	Collectors []prometheus.Collector
-	// Why explains an Application: what WhyPath answers. Nil: there is no such path.
+	// Why explains an Application, or sums all of them up if the name is empty: what WhyPath answers. Nil: this server cannot.
 	Why func(ctx context.Context, application string) (any, error)
 	// Webhook takes what a forge sends to WebhookPath. It verifies signatures itself. Nil: there is no such path.
 	Webhook http.Handler
@@ -41,8 +41,9 @@ type Options struct {
 	Doubts func() []string
 }
 
-// WhyPath, with an Application's name after it, tells why it is there or why it is not. It needs the token.
-const WhyPath = "/api/v1/why/"
+// WhyPath, with an Application's name below it, tells why it is there or why it is not; without one, what becomes of all of
+// them. It needs the token.
+const WhyPath = "/api/v1/why"
 
 // WebhookPath is where forges send what was pushed.
 const WebhookPath = "/webhook"
@@ -119,8 +120,8 @@ func New(options Options) *Server {
 	s.router.HandleFunc("/healthz", s.healthz).Methods(http.MethodGet, http.MethodHead)
 	s.router.HandleFunc("/readyz", s.readyz).Methods(http.MethodGet, http.MethodHead)
 	s.router.Handle("/metrics", s.metrics.handler()).Methods(http.MethodGet, http.MethodHead)
-	if options.Why != nil {
-		s.router.Handle(WhyPath+"{application}", s.why(options.Why)).Methods(http.MethodGet)
+	for _, path := range []string{WhyPath, WhyPath + "/{application}"} {
+		s.router.Handle(path, s.why(options.Why)).Methods(http.MethodGet)
 	}
 	if options.Webhook != nil {
 		s.router.Handle(WebhookPath, s.inTime(options.Webhook)).Methods(http.MethodPost)

@@ -363,6 +363,31 @@ func TestMetricsSayWhatWasAnswered(t *testing.T) {
 	}
 }
 
+func TestWhyIsAskedWithTheTokenOfOneApplicationOrOfAll(t *testing.T) {
+	explains := start(t, Options{Why: func(_ context.Context, application string) (any, error) { return "why " + application, nil }})
+	fromFiles := start(t, Options{})
+	for _, test := range []struct {
+		of     *running
+		path   string
+		token  string
+		status int
+		says   string
+	}{
+		{explains, "/api/v1/why/api-staging", token, http.StatusOK, `"why api-staging"`},
+		{explains, "/api/v1/why", token, http.StatusOK, `"why "`},
+		{explains, "/api/v1/why/api_staging", token, http.StatusBadRequest, "cannot be the name of an Application"},
+		{explains, "/api/v1/why", "another", http.StatusUnauthorized, "token"},
+		{explains, "/api/v1/why/api-staging", "another", http.StatusUnauthorized, "token"},
+		{fromFiles, "/api/v1/why", token, http.StatusNotImplemented, "tidegate why --clusters-file"},
+		{fromFiles, "/api/v1/why/api-staging", "another", http.StatusUnauthorized, "token"},
+	} {
+		response, body := test.of.ask(t, http.MethodGet, test.path, "", map[string]string{"Authorization": "Bearer " + test.token})
+		if response.StatusCode != test.status || !strings.Contains(body, test.says) {
+			t.Errorf("%s with %s: %d %s", test.path, test.token, response.StatusCode, body)
+		}
+	}
+}
+
 func TestAFindingIsLoggedOnceAndWhenItIsGone(t *testing.T) {
 	findings := []params.Finding{{Kind: params.BrokenOverlay, Path: "services/a/overlays/staging", Message: "services/a/overlays/staging: broken"}}
 	s := start(t, Options{Answerer: answererFunc(func(context.Context, generator.Request) (*generator.Answer, error) {

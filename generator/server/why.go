@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// why answers a person's question about an Application.
+// why answers a person's question about an Application, or about all of them.
 func (s *Server) why(explain func(context.Context, string) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, failure := s.explained(r, explain)
@@ -26,8 +26,12 @@ func (s *Server) explained(r *http.Request, explain func(context.Context, string
 	if failure := s.authorize(r); failure != nil {
 		return nil, failure
 	}
-	name := mux.Vars(r)["application"]
-	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+	if explain == nil {
+		return nil, failed(http.StatusNotImplemented,
+			"this generator answers from files and does not know what is live: ask without it, tidegate why --clusters-file with the same files")
+	}
+	name, one := mux.Vars(r)["application"]
+	if problems := validation.IsDNS1123Subdomain(name); one && len(problems) > 0 {
 		return nil, failed(http.StatusBadRequest, "%q cannot be the name of an Application: %s", shorten(name, 100), problems[0])
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.limits.Answer)

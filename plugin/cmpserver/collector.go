@@ -34,7 +34,7 @@ func adjust() {
 }
 
 // limitStep keeps the limit as it is while what is in use hardly changes.
-const limitStep = 16 << 20
+const limitStep = 8 << 20
 
 func limitFor(inUse, soft, most int64) int64 {
 	return min(max(soft, up(2*inUse, limitStep)*limitStep), most)

@@ -28,7 +28,7 @@ func TestTheMemoryLimitGivesWayToWhatIsInUse(t *testing.T) {
 }
 
 func TestTheMemoryLimitStaysBelowTheBudget(t *testing.T) {
-	for _, test := range []struct{ inUse, want int64 }{{10, 128}, {64, 128}, {100, 208}, {101, 208}, {200, 312}, {400, 312}} {
+	for _, test := range []struct{ inUse, want int64 }{{10, 128}, {64, 128}, {100, 200}, {101, 208}, {200, 312}, {400, 312}} {
 		if got := limitFor(test.inUse*mib, 128*mib, 312*mib) / mib; got != test.want {
 			t.Errorf("with %d in use the limit is %d, want %d", test.inUse, got, test.want)
 		}

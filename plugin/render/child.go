@@ -52,8 +52,8 @@ func (e *stoppedError) Error() string {
 	return text
 }
 
-// What the two processes say to each other, as gob: the parent sends one order; then the child asks for files and the
-// parent answers, until the child sends its outcome.
+// What the two processes say to each other, as gob: the parent sends one order; then the child asks for files, and at the end
+// for the room that its outcome takes, and the parent answers, until the child sends its outcome.
 type (
 	order struct {
 		Dir       string
@@ -63,6 +63,7 @@ type (
 	}
 	ask struct {
 		Op, Name string
+		Room     int64
 		Outcome  *outcome
 	}
 	answer struct {
@@ -96,15 +97,21 @@ func (c Child) Render(ctx context.Context, request Request) (*Result, error) {
 	if err != nil {
 		return nil, c.timeOver(ctx, request.Dir)
 	}
-	done, talkErr := talk(request, c.Memory, process.to, process.from)
+	talk := talk{Request: request, memory: c.Memory, answers: c.Answers, leave: func() {}}
+	done, talkErr := talk.with(limited, process)
 	timeOver := limited.Err() != nil
 	if done == nil {
 		cancel()
 	}
 	waitErr := process.end()
+	if done != nil {
+		return done.result(talk.leave)
+	}
+	talk.leave()
+	var noRoom *noRoomError
 	switch {
-	case done != nil:
-		return c.result(ctx, request.Dir, done)
+	case errors.As(talkErr, &noRoom):
+		return nil, noRoom
 	case timeOver:
 		return nil, c.timeOver(ctx, request.Dir)
 	case process.outOfMemory():
@@ -166,10 +173,19 @@ func (p *process) outOfMemory() bool {
 	return bytes.Contains(said, []byte("out of memory")) || bytes.Contains(said, []byte("cannot allocate"))
 }
 
-// talk gives the order and answers what the child asks, until its outcome.
-func talk(request Request, memory uint64, to io.Writer, from io.Reader) (*outcome, error) {
-	encoder, decoder := gob.NewEncoder(to), gob.NewDecoder(from)
-	err := encoder.Encode(order{Dir: request.Dir, Overrides: request.Overrides, Limits: request.Limits, Memory: memory})
+// talk is what the parent says to a child.
+type talk struct {
+	Request
+	memory  uint64
+	answers *Memory
+	// leave gives back the room that the child's outcome has taken.
+	leave func()
+}
+
+// with gives the order and answers what the child asks, until its outcome.
+func (t *talk) with(ctx context.Context, child *process) (*outcome, error) {
+	encoder, decoder := gob.NewEncoder(child.to), gob.NewDecoder(child.from)
+	err := encoder.Encode(order{Dir: t.Dir, Overrides: t.Overrides, Limits: t.Limits, Memory: t.memory})
 	for err == nil {
 		var a ask
 		if err = decoder.Decode(&a); err != nil {
@@ -178,10 +194,19 @@ func talk(request Request, memory uint64, to io.Writer, from io.Reader) (*outcom
 		if a.Outcome != nil {
 			return a.Outcome, nil
 		}
-		err = encoder.Encode(lookUp(request.Tree, a))
+		said := answer{}
+		if a.Op != opRoom {
+			said = lookUp(t.Tree, a)
+		} else if t.leave, err = t.answers.admit(ctx, t.Dir, a.Room); err != nil {
+			break
+		}
+		err = encoder.Encode(said)
 	}
 	return nil, err
 }
+
+// opRoom is what a child asks for before it sends its outcome, which may be large.
+const opRoom = "room"
 
 func lookUp(tree Tree, a ask) answer {
 	var out answer
@@ -205,13 +230,11 @@ func lookUp(tree Tree, a ask) answer {
 	return out
 }
 
-func (c Child) result(ctx context.Context, dir string, o *outcome) (*Result, error) {
+// result is what a child has rendered, in room that is given back when it is done with.
+func (o *outcome) result(leave func()) (*Result, error) {
 	if o.Err != "" {
+		leave()
 		return nil, errors.New(o.Err)
-	}
-	leave, err := c.Answers.admit(ctx, dir, o.JSON)
-	if err != nil {
-		return nil, err
 	}
 	objects, err := manifest.ParseJSON(o.JSON)
 	if err != nil {

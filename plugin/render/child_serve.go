@@ -46,6 +46,9 @@ func ServeChild() int {
 	if limit := o.Limits.orDefaults().Output; len(out.JSON) > limit {
 		out.JSON, err = nil, fmt.Errorf("%s: it renders to more than %d bytes", o.Dir, limit)
 	}
+	if err == nil {
+		err = pipe.room(roomFor(out.JSON))
+	}
 	if err != nil {
 		out.Err = err.Error()
 	}
@@ -95,6 +98,15 @@ func (r *remote) ask(op, name string) (answer, error) {
 		return a, errors.New(a.Err)
 	}
 	return a, nil
+}
+
+// room waits until the parent has room for the outcome.
+func (r *remote) room(bytes int64) error {
+	if err := r.encoder.Encode(ask{Op: opRoom, Room: bytes}); err != nil {
+		return err
+	}
+	<-r.answers
+	return nil
 }
 
 func (r *remote) Lstat(name string) (fs.FileInfo, error) {

@@ -65,18 +65,30 @@ func (c *claim) end() {
 	}
 }
 
-// admit waits for the room that the answer of a child takes as objects.
-func (m *Memory) admit(ctx context.Context, dir string, json []byte) (leave func(), err error) {
+// roomFor is what the answer of a child takes, as JSON and as objects.
+func roomFor(json []byte) int64 { return int64(len(json))*byteBytes + valuesBound(json)*valueBytes }
+
+// noRoomError says that an answer will never find room.
+type noRoomError struct {
+	dir   string
+	bytes int64
+}
+
+func (e *noRoomError) Error() string {
+	return fmt.Sprintf("%s: what it renders to takes %d MiB, for which this process has no room; raise the memory limit of its container",
+		e.dir, e.bytes>>20)
+}
+
+// admit waits for the room that the answer of a child takes.
+func (m *Memory) admit(ctx context.Context, dir string, bytes int64) (leave func(), err error) {
 	if m == nil {
 		return func() {}, nil
 	}
-	bytes := int64(len(json))*byteBytes + valuesBound(json)*valueBytes
 	if bytes > m.size {
-		return nil, fmt.Errorf("%s: it renders to %d MiB, for which this process has no room; raise the memory limit of its container",
-			dir, int64(len(json))>>20)
+		return func() {}, &noRoomError{dir, bytes}
 	}
 	if err := m.shared.Acquire(ctx, bytes); err != nil {
-		return nil, err
+		return func() {}, err
 	}
 	return sync.OnceFunc(func() { m.shared.Release(bytes) }), nil
 }

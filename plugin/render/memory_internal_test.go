@@ -2,7 +2,9 @@ package render
 
 import (
 	"context"
+	"encoding/gob"
 	"errors"
+	"io"
 	"math"
 	"runtime"
 	"strings"
@@ -15,13 +17,13 @@ func TestAnAnswerWaitsForTheMemoryOfOthers(t *testing.T) {
 	defer cancel()
 	memory := NewMemory(2<<20, 1)
 	json := []byte("[" + strings.Repeat("1,", 4000) + "1]")
-	leave, err := memory.admit(ctx, ".", json)
+	leave, err := memory.admit(ctx, ".", roomFor(json))
 	if err != nil {
 		t.Fatal(err)
 	}
 	second, third := make(chan error, 1), make(chan error, 1)
 	admit := func(ctx context.Context, answered chan error) {
-		leave, err := memory.admit(ctx, ".", []byte("["+strings.Repeat("1,", 8000)+"1]"))
+		leave, err := memory.admit(ctx, ".", roomFor([]byte("["+strings.Repeat("1,", 8000)+"1]")))
 		if err == nil {
 			leave()
 		}
@@ -57,5 +59,56 @@ func TestAChildCollectsBeforeItsDataIsFull(t *testing.T) {
 	}
 	if got := childHeap(math.MaxUint64); got <= 0 {
 		t.Errorf("without end it is %d", got)
+	}
+}
+
+// What a child answers is in this process's memory as soon as it is sent, so the child has to ask before.
+func TestAChildSendsItsAnswerOnlyOnceThereIsRoom(t *testing.T) {
+	orders, to := io.Pipe()
+	from, asks := io.Pipe()
+	memory := NewMemory(2<<20, 1)
+	leave, err := memory.admit(t.Context(), ".", 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type end struct {
+		outcome *outcome
+		err     error
+	}
+	ended := make(chan end, 1)
+	talk := talk{answers: memory}
+	go func() {
+		outcome, err := talk.with(t.Context(), &process{to: to, from: from})
+		ended <- end{outcome, err}
+	}()
+	child, answers := &remote{encoder: gob.NewEncoder(asks), answers: make(chan answer)}, gob.NewDecoder(orders)
+	if err := answers.Decode(&order{}); err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan error, 1)
+	go func() {
+		err := child.encoder.Encode(ask{Op: opRoom, Room: 1 << 20})
+		answered <- errors.Join(err, answers.Decode(&answer{}))
+	}()
+	for memory.shared.TryAcquire(0) { // which fails when somebody waits
+		select {
+		case err := <-answered:
+			t.Fatalf("it was let in beside another: %v", err)
+		default:
+			runtime.Gosched()
+		}
+	}
+	leave()
+	if err := <-answered; err != nil {
+		t.Fatal(err)
+	}
+	if err := child.encoder.Encode(ask{Outcome: &outcome{Namespace: "sent"}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-ended; got.err != nil || got.outcome.Namespace != "sent" {
+		t.Errorf("got %+v, %v", got.outcome, got.err)
+	}
+	if talk.leave(); !memory.shared.TryAcquire(1 << 20) {
+		t.Error("its room was not given back")
 	}
 }

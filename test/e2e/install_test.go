@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -14,8 +13,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tidegate/tidegate/test/controlplane"
@@ -34,26 +36,60 @@ func TestTheGeneratorIsInstalledByTheCommandsOfItsPage(t *testing.T) {
 	s.must(s.Staging.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: "tidegate-generator"}}))
 	root, err := controlplane.Root()
 	s.must(err)
-	var said strings.Builder
-	ran := 0
-	for _, block := range commands(s, root, "docs/generator.md") {
-		ran++
-		said.WriteString(s.shell(root, regexp.MustCompile(`(?m)^kubectl port-forward .*$`).ReplaceAllString(block, ""), map[string]string{
+	blocks := commands(s, root, "docs/generator.md")
+	if len(blocks) != 4 {
+		t.Fatalf("the page has %d blocks with kubectl", len(blocks))
+	}
+	install, upgrade, remove, why := blocks[0], blocks[1], blocks[2], blocks[3]
+	run := func(block string, want ...string) {
+		t.Helper()
+		said := s.shell(root, regexp.MustCompile(`(?m)^kubectl port-forward .*$`).ReplaceAllString(block, ""), map[string]string{
 			"http://localhost:8080": s.Tidegate.GeneratorURL, "/tmp/token": token,
-		}))
-	}
-	if ran != 2 {
-		t.Errorf("the page has %d blocks with kubectl", ran)
-	}
-	for _, want := range []string{
-		`deployment "tidegate-generator" successfully rolled out`, "networkpolicy.networking.k8s.io/tidegate-generator created",
-		"poddisruptionbudget.policy/tidegate-generator created", "payments-api-production",
-		"services/payments-api/overlays/production is in the repository",
-	} {
-		if !strings.Contains(said.String(), want) {
-			t.Errorf("nobody has said %q:\n%s", want, &said)
+		})
+		for _, want := range want {
+			if !strings.Contains(said, want) {
+				t.Errorf("nobody has said %q:\n%s", want, said)
+			}
 		}
 	}
+	run(install, `deployment "tidegate-generator" successfully rolled out`, "networkpolicy.networking.k8s.io/tidegate-generator created",
+		"poddisruptionbudget.policy/tidegate-generator created")
+	run(upgrade, `deployment "tidegate-generator" successfully rolled out`)
+	run(why, "payments-api-production", "services/payments-api/overlays/production is in the repository", "tidegate-services: ")
+	made := s.untilOwned(true)
+	run(remove, `applicationset.argoproj.io "tidegate-services" deleted`, `deployment.apps "tidegate-generator" deleted`, `secret "tidegate-generator" deleted`)
+	if diff := cmp.Diff(made, s.untilOwned(false)); diff != "" {
+		t.Errorf("without Tidegate Applications are others:\n%s", diff)
+	}
+	run(install, `deployment "tidegate-generator" successfully rolled out`)
+	run(why, "payments-api-production")
+	if diff := cmp.Diff(made, s.untilOwned(true)); diff != "" {
+		t.Errorf("after it came back Applications are others:\n%s", diff)
+	}
+}
+
+// untilOwned waits until the Applications of payments-api, which are those of the ApplicationSet for services, are there and belong to
+// an ApplicationSet, or to nothing. It returns the UIDs of all Applications by name.
+func (s *suite) untilOwned(owned bool) map[string]types.UID {
+	s.Helper()
+	uids := map[string]types.UID{}
+	s.until(fmt.Sprintf("Applications belong to an ApplicationSet: %t", owned), func(ctx context.Context) error {
+		clear(uids)
+		var apps v1alpha1.ApplicationList
+		if err := s.Staging.List(ctx, &apps, client.InNamespace(controlplane.Namespace)); err != nil {
+			return err
+		}
+		for _, app := range apps.Items {
+			if uids[app.Name] = app.UID; app.DeletionTimestamp != nil || (len(app.OwnerReferences) > 0) != owned {
+				return fmt.Errorf("%s belongs to %v, and is deleted at %v", app.Name, app.OwnerReferences, app.DeletionTimestamp)
+			}
+		}
+		if uids["payments-api-staging"] == "" || uids["payments-api-production"] == "" {
+			return fmt.Errorf("there are only %v", uids)
+		}
+		return nil
+	})
+	return uids
 }
 
 // TestThePluginIsInstalledByTheCommandsOfItsPage runs those of docs/plugin.md on the Deployment of Argo CD's own manifests. Its Pods
@@ -99,8 +135,11 @@ func (s *suite) untilContainers(want ...string) {
 	s.until(fmt.Sprintf("repo-server is %q", want), func(ctx context.Context) error {
 		var pods corev1.PodList
 		err := s.Staging.List(ctx, &pods, client.InNamespace(controlplane.Namespace), client.MatchingLabels{"app.kubernetes.io/name": "argocd-repo-server"})
-		if err != nil || len(pods.Items) != 1 {
-			return cmp.Or(err, fmt.Errorf("there are %d Pods", len(pods.Items)))
+		if err != nil {
+			return err
+		}
+		if len(pods.Items) != 1 {
+			return fmt.Errorf("there are %d Pods", len(pods.Items))
 		}
 		var ready []string
 		for _, container := range pods.Items[0].Status.ContainerStatuses {
