@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -52,16 +54,20 @@ func TestTheGeneratorIsInstalledByTheCommandsOfItsPage(t *testing.T) {
 			}
 		}
 	}
-	run(install, `deployment "tidegate-generator" successfully rolled out`, "networkpolicy.networking.k8s.io/tidegate-generator created",
+	// Its address in the cluster is none on this machine.
+	reach := fmt.Sprintf("kubectl patch configmap tidegate-generator --namespace argocd --patch '{\"data\": {\"baseUrl\": %q}}'\n", s.Tidegate.GeneratorURL)
+	s.must(s.Staging.ApplyFile(t.Context(), "examples/gitops-platform/clusters/staging/argocd-apps/projects.yaml", "https://github.com/myorg/gitops-platform", s.Repository.URL))
+	run(install+reach, `deployment "tidegate-generator" successfully rolled out`, "networkpolicy.networking.k8s.io/tidegate-generator created",
 		"poddisruptionbudget.policy/tidegate-generator created")
 	run(upgrade, `deployment "tidegate-generator" successfully rolled out`)
 	run(why, "payments-api-production", "services/payments-api/overlays/production is in the repository", "tidegate-services: ")
 	made := s.untilOwned(true)
+	s.untilGarbageIsCollected()
 	run(remove, `applicationset.argoproj.io "tidegate-services" deleted`, `deployment.apps "tidegate-generator" deleted`, `secret "tidegate-generator" deleted`)
 	if diff := cmp.Diff(made, s.untilOwned(false)); diff != "" {
 		t.Errorf("without Tidegate Applications are others:\n%s", diff)
 	}
-	run(install, `deployment "tidegate-generator" successfully rolled out`)
+	run(install+reach, `deployment "tidegate-generator" successfully rolled out`)
 	run(why, "payments-api-production")
 	if diff := cmp.Diff(made, s.untilOwned(true)); diff != "" {
 		t.Errorf("after it came back Applications are others:\n%s", diff)
@@ -90,6 +96,29 @@ func (s *suite) untilOwned(owned bool) map[string]types.UID {
 		return nil
 	})
 	return uids
+}
+
+// untilGarbageIsCollected waits until the garbage collector knows of Applications. Of kinds that are new it learns every 30
+// seconds; if an owner is deleted before, those of its dependents that it has not seen are not orphaned but deleted.
+func (s *suite) untilGarbageIsCollected() {
+	s.Helper()
+	orphan := &v1alpha1.Application{
+		ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: "orphan", OwnerReferences: []metav1.OwnerReference{
+			{APIVersion: "argoproj.io/v1alpha1", Kind: "ApplicationSet", Name: "gone", UID: "00000000-0000-0000-0000-000000000000"},
+		}},
+		Spec: v1alpha1.ApplicationSpec{Project: "default", Source: &v1alpha1.ApplicationSource{RepoURL: s.Repository.URL, Path: "."}},
+	}
+	s.must(s.Staging.Create(s.Context(), orphan))
+	s.until("an Application is deleted whose owner is gone", func(ctx context.Context) error {
+		err := s.Staging.Get(ctx, client.ObjectKeyFromObject(orphan), &v1alpha1.Application{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return errors.New("it is there")
+	})
 }
 
 // TestThePluginIsInstalledByTheCommandsOfItsPage runs those of docs/plugin.md on the Deployment of Argo CD's own manifests. Its Pods
