@@ -26,12 +26,12 @@ test: ## the whole test suite, with the race detector
 test-argocd3: ## the plugin's server asked by the client of Argo CD 3, which has a module of its own
 	go -C test/cmpserver/argocd3 test -count 1 .
 
-# Flags for the suites: E2EFLAGS='-run TestPipeline -v'
+# Flags for the suites: E2EFLAGS='-run TestPipeline -v'. They wait more than they work, so more run at once than there are cores.
 E2EFLAGS ?=
 .PHONY: e2e
 e2e: servers ## the suites on two real clusters with a real Argo CD, all on this machine, without containers
 	@rm -rf bin/found
-	go test -race -tags e2e -count 1 -timeout 30m -parallel 2 $(E2EFLAGS) ./test/e2e/... ./test/controlplane/simulate/ ./test/playground/
+	GOGC=400 go test -race -tags e2e -count 1 -timeout 30m -parallel 3 $(E2EFLAGS) ./test/e2e/... ./test/controlplane/simulate/ ./test/playground/
 	@cat bin/found/*.txt 2>/dev/null || true # what suites found: go test itself shows nothing of what passes
 
 .PHONY: e2e-repeat
