@@ -75,13 +75,13 @@ func writeSummary(out io.Writer, set guard.Summary) {
 	}
 	switch n := len(set.Applications); {
 	case set.Frozen != "":
-		fmt.Fprintf(out, "%s: nothing changes, %d Applications: %s\n", set.ApplicationSet, n, set.Frozen)
+		fmt.Fprintf(out, "%s: %d Applications stay as they are, and %d wait: %s\n", set.ApplicationSet, count[guard.Frozen], count[guard.Waits], set.Frozen)
 	case count[guard.Demanded] == n:
 		fmt.Fprintf(out, "%s: %d Applications are demanded at revision %s\n", set.ApplicationSet, n, set.Revision)
 	default:
 		fmt.Fprintf(out, "%s: %d of %d Applications stay, at revision %s\n", set.ApplicationSet, count[guard.Stays], n, set.Revision)
 	}
 	if set.Do != "" {
-		fmt.Fprintf(out, "  To let go all %d that are held: %s\n", count[guard.Held], set.Do)
+		fmt.Fprintf(out, "  To let go all %d that are held, with everything that they have delivered: %s\n", count[guard.Held], set.Do)
 	}
 }

@@ -27,8 +27,8 @@ api-production   held    services         its overlay is gone; production is pro
 web-staging      waits   services         20 are not settled, and that is the limit
 
 services: 1 of 3 Applications stay, at revision r1
-  To let go all 1 that are held: kubectl annotate applicationset services
-broken: nothing changes, 1 Applications: it gets no answer: two generators
+  To let go all 1 that are held, with everything that they have delivered: kubectl annotate applicationset services
+broken: 1 Applications stay as they are, and 0 wait: it gets no answer: two generators
 `
 	if diff := cmp.Diff(want, text.String()); diff != "" {
 		t.Error(diff)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -124,8 +125,13 @@ func (f *whyFlags) here(ctx context.Context, do func(*guard.Guard) error) error 
 	return do(guard.New(guard.Options{Repository: repository, Fleet: clusters, Live: guard.Offline(sets)}))
 }
 
+// completionTime is how long somebody waits for a completion.
+const completionTime = 2 * time.Second
+
 // names are those of all Applications, with what becomes of them: for completion, which says nothing of errors.
 func (f *whyFlags) names(ctx context.Context) []string {
+	ctx, cancel := context.WithTimeout(ctx, completionTime)
+	defer cancel()
 	all, err := f.overview(ctx)
 	if err != nil {
 		return nil

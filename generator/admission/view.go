@@ -20,9 +20,6 @@ const guardOff = "off"
 var (
 	wholeName = regexp.MustCompile(`^\{\{-?\s*\.tidegate\.name\s*-?\}\}$`)
 	wholeSet  = regexp.MustCompile(`^\{\{-?\s*(toJson\s+\.tidegate|\.tidegate\s*\|\s*toJson)\s*-?\}\}$`)
-	// A name in the metadata of a templatePatch, in YAML's block and flow style and in JSON.
-	nameField  = regexp.MustCompile(`(?m)(^|[{,])[ \t]*["']?name["']?[ \t]*:`)
-	isMetadata = regexp.MustCompile(`^["'{ ]*metadata["']?[ \t]*:`)
 )
 
 // seeThrough says why it cannot be told from an answer which Applications Argo CD makes of it, or from an Application of
@@ -79,43 +76,6 @@ func template(spec *v1alpha1.ApplicationSetSpec) string {
 		return fmt.Sprintf("spec.template.metadata.annotations has no %s: '{{ toJson .tidegate }}': without it an Application cannot be held as it is", params.Annotation)
 	}
 	return ""
-}
-
-// patch must leave alone what template looks at. What a patch's own templates write cannot be seen.
-func patch(spec *v1alpha1.ApplicationSetSpec) string {
-	if spec.TemplatePatch == nil {
-		return ""
-	}
-	if strings.Contains(*spec.TemplatePatch, params.Annotation) {
-		return fmt.Sprintf("spec.templatePatch has something to say of %s, which spec.template writes", params.Annotation)
-	}
-	if nameField.MatchString(metadata(*spec.TemplatePatch)) {
-		return "spec.templatePatch sets metadata.name: an Application is told by its name; applicationName in tidegate.yaml gives Applications other names"
-	}
-	return ""
-}
-
-// metadata is what a templatePatch says of the metadata itself: the lines below it that are the least indented, or all that
-// follows it on its line.
-func metadata(patch string) string {
-	var out []string
-	inside, indent := false, 0
-	for _, line := range strings.Split(patch, "\n") {
-		text := strings.TrimLeft(line, " \t")
-		depth := len(line) - len(text)
-		switch {
-		case text == "" || strings.HasPrefix(text, "#") || strings.HasPrefix(text, "{{"):
-		case depth == 0 || isMetadata.MatchString(text) && !inside:
-			if inside = isMetadata.MatchString(text); inside {
-				_, rest, _ := strings.Cut(text, ":")
-				out, indent = append(out, rest), 0
-			}
-		case inside && (indent == 0 || depth <= indent):
-			indent = depth
-			out = append(out, text)
-		}
-	}
-	return strings.Join(out, "\n")
 }
 
 // keepsAnnotation must be nothing: an annotation that Argo CD does not update tells of an earlier parameter set.

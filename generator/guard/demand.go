@@ -25,6 +25,8 @@ type demand struct {
 	unknown  string
 	ground   admission.Ground
 	rendered int
+	// platform is what tidegate.yaml says; nil where it is not known.
+	platform *platform.Platform
 }
 
 // demands remember what was computed from a view and clusters, by input, until either is another.
@@ -116,7 +118,7 @@ func (d *demands) of(view *catalog.View, clusters []fleet.Cluster, input params.
 		return &again, nil
 	}
 	d.made++
-	made := &demand{id: d.made, ground: d.ground, rendered: view.Rendered}
+	made := &demand{id: d.made, ground: d.ground, rendered: view.Rendered, platform: view.Platform}
 	made.ground.Input = input
 	result, err := params.Compute(params.World{View: view, Clusters: clusters}, input)
 	if err != nil && live {

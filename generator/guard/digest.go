@@ -58,7 +58,8 @@ func (g *Guard) Served(applicationSet string) string {
 }
 
 // Wanted is the digest of what an ApplicationSet would be answered now. People are told of that decision as of an answer:
-// what is held changes nothing in the answer, so that nobody would ask. An error means that there would be no answer.
+// what is held changes nothing in the answer, so that nobody would ask, and who asks may ask another replica, which tells nobody. An
+// error means that there would be no answer.
 func (g *Guard) Wanted(ctx context.Context, applicationSet string) (string, error) {
 	sets := g.Live.ApplicationSets()
 	at := slices.IndexFunc(sets, func(set live.ApplicationSet) bool { return set.Name == applicationSet })
@@ -66,17 +67,10 @@ func (g *Guard) Wanted(ctx context.Context, applicationSet string) (string, erro
 		return "", fmt.Errorf("there is no ApplicationSet %s", applicationSet)
 	}
 	c := &considered{set: &sets[at]}
-	request, err := Request(sets[at])
-	if err != nil {
-		return "", err
-	}
-	seen, trusted := g.Live.Seen(c.set.Name)
-	if c.live, c.taken = seen, g.Live.Taken(c.set.Name); !trusted {
-		if err := g.list(ctx, c); err != nil {
-			return "", err
+	if err := g.want(ctx, c); err != nil {
+		if ctx.Err() == nil {
+			g.unanswered(c.set, err)
 		}
-	}
-	if err := g.decide(ctx, c, request); err != nil {
 		return "", err
 	}
 	g.report(ctx, c)
@@ -84,6 +78,21 @@ func (g *Guard) Wanted(ctx context.Context, applicationSet string) (string, erro
 		return "", c.refusal
 	}
 	return digest(c.decision.Body()), nil
+}
+
+// want decides about an ApplicationSet from what informers have seen, where that can be trusted.
+func (g *Guard) want(ctx context.Context, c *considered) error {
+	request, err := Request(*c.set)
+	if err != nil {
+		return err
+	}
+	seen, trusted := g.Live.Seen(c.set.Name)
+	if c.live, c.taken = seen, g.Live.Taken(c.set.Name); !trusted {
+		if err := g.list(ctx, c); err != nil {
+			return err
+		}
+	}
+	return g.decide(ctx, c, request)
 }
 
 // Due are the ApplicationSets whose answer may be another one only because time has passed: new Applications that have not

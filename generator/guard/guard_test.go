@@ -498,21 +498,40 @@ func TestAServiceThatIsGoneAndStillAskedForKeepsNobodyElseWaiting(t *testing.T) 
 	}
 }
 
+// Argo CD may ask another replica than the one that leads: that one learns what would be answered from Wanted alone.
 func TestWhatIsNotAnsweredIsToldOf(t *testing.T) {
-	w, s := newWorld(t, "api"), &said{}
-	g := w.guard(s)
-	if _, err := g.Answer(t.Context(), generator.Request{ApplicationSet: w.set.Name, Input: params.Input{Kind: params.Services, Services: []string{"apis"}}}); err == nil {
-		t.Fatal("answered")
-	}
-	if report := g.Reports()[w.set.Name]; report.Kind != guard.BadInput || len(s.lines) != 1 || !strings.Contains(s.lines[0], "did you mean api?") {
-		t.Errorf("%+v, told %q", report, s.lines)
-	}
-	w.trusted, w.listErr = false, errors.New("forbidden")
-	if _, err := g.Answer(t.Context(), asked); err == nil {
-		t.Fatal("answered")
-	}
-	if report := g.Reports()[w.set.Name]; report.Kind != guard.NotRead || len(s.lines) != 2 {
-		t.Errorf("%+v, told %q", report, s.lines)
+	for name, ask := range map[string]func(*guard.Guard, *world) error{
+		"answering": func(g *guard.Guard, w *world) error {
+			input, err := params.ParseInput(w.set.Spec.Generators[0].Plugin.Input.Parameters)
+			if err != nil {
+				return err
+			}
+			_, err = g.Answer(t.Context(), generator.Request{ApplicationSet: w.set.Name, Input: input})
+			return err
+		},
+		"leading": func(g *guard.Guard, w *world) error {
+			_, err := g.Wanted(t.Context(), w.set.Name)
+			return err
+		},
+	} {
+		w, s := newWorld(t, "api"), &said{}
+		g := w.guard(s)
+		before := w.set.Spec.Generators[0].Plugin.Input.Parameters
+		w.set.Spec.Generators[0].Plugin.Input.Parameters = v1alpha1.PluginParameters{"services": {Raw: []byte(`["apis"]`)}}
+		if err := ask(g, w); err == nil {
+			t.Fatal("answered")
+		}
+		if report := g.Reports()[w.set.Name]; report.Kind != guard.BadInput || len(s.lines) != 1 || !strings.Contains(s.lines[0], "did you mean api?") {
+			t.Errorf("%s: %+v, told %q", name, report, s.lines)
+		}
+		w.set.Spec.Generators[0].Plugin.Input.Parameters = before
+		w.trusted, w.listErr = false, errors.New("forbidden")
+		if err := ask(g, w); err == nil {
+			t.Fatal("answered")
+		}
+		if report := g.Reports()[w.set.Name]; report.Kind != guard.NotRead || len(s.lines) != 2 {
+			t.Errorf("%s: %+v, told %q", name, report, s.lines)
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package guard
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -57,16 +56,14 @@ func (c *considered) summary(namespace string, err error) Summary {
 	c.names(names)
 	s.Applications = make([]Explanation, 0, len(names))
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if s.Frozen != "" {
-			s.Applications = append(s.Applications, Explanation{Application: name, ApplicationSet: c.set.Name, State: Frozen})
-			continue
+		e := Explanation{Application: name, ApplicationSet: c.set.Name, State: Frozen}
+		if err == nil {
+			e = *c.explain(namespace, name)
 		}
-		e := c.explain(namespace, name)
-		e.Revision, e.Parameters = "", nil
-		if e.State == Stays || e.State == Demanded {
+		if e.Revision, e.Parameters = "", nil; s.Frozen != "" || e.State == Stays || e.State == Demanded {
 			e.Why = nil
 		}
-		s.Applications = append(s.Applications, *e)
+		s.Applications = append(s.Applications, e)
 	}
 	return s
 }
@@ -75,13 +72,17 @@ func (c *considered) summary(namespace string, err error) Summary {
 func (c *considered) frozen(err error) string {
 	switch {
 	case err != nil:
-		return fmt.Sprintf("it gets no answer: %v", err)
+		return noAnswer(err.Error())
 	case c.refusal != nil:
-		return "it gets no answer: " + c.refusal.Message
+		return noAnswer(c.refusal.Message)
 	case c.decision.Doubt != "":
 		return "everything stays as it is, and no new Application comes: " + c.decision.Doubt
 	}
 	return ""
+}
+
+func noAnswer(why string) string {
+	return "its ApplicationSet gets no answer, so nothing changes: " + why
 }
 
 // isOf tells whether a live Application is of an ApplicationSet.

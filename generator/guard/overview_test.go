@@ -61,8 +61,11 @@ func TestTheOverviewSaysOfEachApplicationWhatWhySays(t *testing.T) {
 
 func TestTheOverviewOfWhatGetsNoAnswerHasEveryApplication(t *testing.T) {
 	for name, damage := range map[string]func(*world){
-		"a doubt":                 func(w *world) { w.viewErr = errors.New("unreachable") },
-		"a refusal":               func(w *world) { w.set.Spec.Generators = append(w.set.Spec.Generators, w.set.Spec.Generators[0]) },
+		"a doubt": func(w *world) { w.viewErr = errors.New("unreachable") },
+		"a refusal": func(w *world) {
+			w.commit(t, "api", "new")
+			w.set.Spec.Generators = append(w.set.Spec.Generators, w.set.Spec.Generators[0])
+		},
 		"an input that is broken": func(w *world) { w.set.Spec.Generators[0].Plugin = nil },
 	} {
 		w := newWorld(t, "api")
@@ -70,7 +73,11 @@ func TestTheOverviewOfWhatGetsNoAnswerHasEveryApplication(t *testing.T) {
 		w.answered(t, g)
 		damage(w)
 		overview := w.overview(t, g)
-		if diff := cmp.Diff(map[guard.State][]string{guard.Frozen: {"api-production", "api-staging"}}, inStates(overview)); diff != "" || overview.Frozen == "" {
+		want := map[guard.State][]string{guard.Frozen: {"api-production", "api-staging"}}
+		if name == "a refusal" {
+			want[guard.Waits] = []string{"new-production", "new-staging"}
+		}
+		if diff := cmp.Diff(want, inStates(overview)); diff != "" || overview.Frozen == "" {
 			t.Errorf("%s: %q\n%s", name, overview.Frozen, diff)
 		}
 	}

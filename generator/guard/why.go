@@ -62,12 +62,11 @@ func (g *Guard) Why(ctx context.Context, namespace, name string) (*Explanation, 
 	if err != nil {
 		return nil, err
 	}
-	for _, set := range g.Live.ApplicationSets() {
+	for _, set := range ownerFirst(g.Live.ApplicationSets(), all, name) {
 		c, err := g.look(ctx, set, all)
 		if err != nil {
 			if isOf(all, set.Name, name) {
-				return &Explanation{Application: name, ApplicationSet: set.Name, State: Frozen,
-					Why: []string{fmt.Sprintf("its ApplicationSet gets no answer, so nothing changes: %v", err)}}, nil
+				return &Explanation{Application: name, ApplicationSet: set.Name, State: Frozen, Why: []string{noAnswer(err.Error())}}, nil
 			}
 			refused = append(refused, fmt.Sprintf("ApplicationSet %s: %v", set.Name, err))
 			continue
@@ -85,6 +84,15 @@ func (g *Guard) Why(ctx context.Context, namespace, name string) (*Explanation, 
 		return &Explanation{Application: name, State: Absent, Why: append(refused, doubts...)}, nil
 	}
 	return g.absent(ctx, name, known, refused)
+}
+
+// ownerFirst has the ApplicationSet come first whose Application it is: another one may demand it too, and not get it.
+func ownerFirst(sets []live.ApplicationSet, all *live.Listing, name string) []live.ApplicationSet {
+	at := slices.IndexFunc(sets, func(set live.ApplicationSet) bool { return isOf(all, set.Name, name) })
+	if at < 0 {
+		return sets
+	}
+	return append([]live.ApplicationSet{sets[at]}, slices.Delete(slices.Clone(sets), at, at+1)...)
 }
 
 // look decides about an ApplicationSet as if it asked now, and tells nobody.
@@ -115,13 +123,11 @@ func (c *considered) explain(namespace, name string) *Explanation {
 		return nil
 	}
 	e := &Explanation{Application: name, ApplicationSet: c.set.Name, Revision: c.demand.ground.Revision, Parameters: set}
-	switch {
-	case c.refusal != nil:
-		e.State = Frozen
-		e.Why = append(e.Why, "its ApplicationSet gets no answer, so nothing changes: "+c.refusal.Message)
-	case c.decision.Doubt != "":
-		e.State = Frozen
-		e.Why = append(e.Why, "everything stays as it is, and no new Application comes: "+c.decision.Doubt)
+	switch frozen := c.frozen(nil); {
+	case frozen != "" && at < 0:
+		e.State, e.Why = Waits, append(e.Why, frozen)
+	case frozen != "":
+		e.State, e.Why = Frozen, append(e.Why, frozen)
 	case set != nil:
 		e.State = c.demandedState(name, at >= 0, e)
 	default:
@@ -180,20 +186,6 @@ func (c *considered) explainRemoval(namespace, name string, e *Explanation) {
 		return
 	}
 	e.State, e.Why = Going, append(e.Why, "its deletion is under way, and nothing demands it any more")
-}
-
-// reasons say where a parameter set comes from.
-func (d *demand) reasons(set *params.Set) []string {
-	out := []string{fmt.Sprintf("%s is in the repository at revision %s", set.Path, d.ground.Revision)}
-	if selector := d.ground.Environments[set.Environment]; selector != nil {
-		out = append(out, fmt.Sprintf("tidegate.yaml: the environment %s selects the cluster %s by %s", set.Environment, set.Cluster.Name, written(selector)))
-	}
-	for _, finding := range d.findings {
-		if finding.Path == set.Path {
-			out = append(out, finding.Message)
-		}
-	}
-	return append(out, fmt.Sprintf("it is in the batch %s", set.Batch))
 }
 
 func written(selector *metav1.LabelSelector) string {

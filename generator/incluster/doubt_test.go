@@ -194,3 +194,18 @@ func TestAnEventThatMayNotBeWrittenIsInTheLogWithTheWayOut(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What has not been read yet would look as if it did not exist.
+func TestNothingIsExplainedBeforeApplicationSetsHaveBeenRead(t *testing.T) {
+	g, err := New(Options{Config: &rest.Config{Host: "http://127.0.0.1:1"}, Namespace: "argocd", Identity: "first", Log: slog.New(slog.DiscardHandler),
+		Mirror: mirror.Options{URL: "file://" + configRepository(t), Dir: t.TempDir()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	for _, application := range []string{"", "api-staging"} {
+		if _, err := g.Why(t.Context(), application); err == nil || !strings.Contains(err.Error(), "ApplicationSets in the namespace argocd have not been read yet") {
+			t.Errorf("of %q: %v", application, err)
+		}
+	}
+}

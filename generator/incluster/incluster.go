@@ -7,6 +7,7 @@ package incluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -197,8 +198,12 @@ func (g *Generator) confirmed() func(revision string) time.Time {
 
 func (g *Generator) doubtOfLive() string { return g.live.State().Doubt }
 
-// Why explains an Application, or sums all of them up if the name is empty.
+// Why explains an Application, or sums all of them up if the name is empty. Before ApplicationSets have been read, nothing can be
+// said: what is not known yet would look as if it did not exist.
 func (g *Generator) Why(ctx context.Context, application string) (any, error) {
+	if state := g.live.State(); !state.Synced {
+		return nil, fmt.Errorf("which ApplicationSets and Applications there are has not been read: %s", state.Doubt)
+	}
 	if application == "" {
 		return g.Guard.Overview(ctx, g.Namespace)
 	}

@@ -19,12 +19,17 @@ type rule struct {
 	below int
 }
 
+// BatchName is what Applications in a batch of an environment are labelled with.
+func BatchName(environment *platform.Environment, batch string) string {
+	return environment.Name + "-" + batch
+}
+
 // rules are those of an environment, in their order.
 func rules(environment *platform.Environment) []rule {
 	var out []rule
 	shares := 0
 	for _, b := range environment.Batches {
-		next := rule{batch: environment.Name + "-" + b.Name}
+		next := rule{batch: BatchName(environment, b.Name)}
 		if b.ClusterSelector != nil {
 			// Parse has checked it; one that matches nothing is what is left of one that could not be read.
 			next.selector = labels.Nothing()

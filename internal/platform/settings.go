@@ -35,26 +35,20 @@ func (p *Platform) environmentNames() []string {
 // For returns what the Applications of a service in an environment are given, with clusterValues, those of the cluster.
 // What it returns must not be changed.
 func (p *Platform) For(service, environment string, clusterValues map[string]string) Application {
-	merged := p.Defaults
-	if e := p.Environment(environment); e != nil {
-		merged = merge(merged, e.Application)
-	}
-	merged.Values = over(merged.Values, clusterValues)
-	if own, ok := p.Services[service]; ok {
-		merged = merge(merged, own.Application)
-		merged = merge(merged, own.Environments[environment])
-	}
-	return completed(merged)
+	return merged(p.LayersFor(service, environment, clusterValues))
 }
 
 // ForClusterConfig returns what the Applications of clusters' configuration are given.
 func (p *Platform) ForClusterConfig(clusterValues map[string]string) Application {
-	merged := p.Defaults
-	if p.ClusterConfig != nil {
-		merged = merge(merged, p.ClusterConfig.Application)
+	return merged(p.LayersForClusterConfig(clusterValues))
+}
+
+func merged(layers []Layer) Application {
+	var out Application
+	for _, layer := range layers {
+		out = merge(out, layer.Application)
 	}
-	merged.Values = over(merged.Values, clusterValues)
-	return completed(merged)
+	return completed(out)
 }
 
 func completed(a Application) Application {
