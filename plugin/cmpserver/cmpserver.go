@@ -85,7 +85,7 @@ func New(options Options) *Server {
 			Renderer: renderer, From: generate.FromRender,
 			Limits: generate.Limits{Documents: maxDocuments, Schema: true},
 		}},
-		Queue: queue, Hold: options.Hold,
+		Queue: queue, Hold: options.Hold, MaxOverdue: int64(cores),
 	}
 	inChild := &generate.Limited{
 		Next: generate.Cached{Store: kept, Next: generate.Runner{
@@ -95,7 +95,7 @@ func New(options Options) *Server {
 	}
 	// What is known is answered at once; only what has to be rendered is worth to be shared and queued for.
 	s.generator = generate.Named{Next: generate.Recalled{
-		Next:  generate.NewShared(generate.Escalating{InProcess: inProcess, InChild: inChild, MaxOverdue: int64(cores)}),
+		Next:  generate.NewShared(generate.Escalating{InProcess: inProcess, InChild: inChild}),
 		Store: kept,
 	}}
 	s.metrics = newMetrics(s, inProcess, inChild)

@@ -388,11 +388,45 @@ func TestARenderThatCannotBeStoppedDoesNotStallOthers(t *testing.T) {
 	})
 }
 
+// Who waits in the line does not know yet how many of those before him will be overdue.
+func TestWhoWaitedWhileOthersBecameOverdueIsRenderedInAnotherProcess(t *testing.T) {
+	waiting := []*archive.Tree{tree(t, files), tree(t, with(files, "x", "")), tree(t, with(files, "y", "")), tree(t, with(files, "z", ""))}
+	synctest.Test(t, func(t *testing.T) {
+		here, child := newHeld(), newHeld()
+		inProcess := &generate.Limited{Next: here, Queue: generate.NewQueue(1), Hold: time.Second, MaxOverdue: 1}
+		e := generate.Escalating{InProcess: inProcess, InChild: &generate.Limited{Next: child, Queue: generate.NewQueue(9)}}
+		done := make(chan error, len(waiting))
+		for _, tr := range waiting {
+			go func() {
+				_, err := e.Generate(t.Context(), request(tr, "app"))
+				done <- err
+			}()
+			synctest.Wait()
+		}
+		time.Sleep(time.Minute) // the bubble's clock
+		synctest.Wait()
+		if all, overdue := inProcess.Running(); all != 1 || overdue != 1 || len(child.begun) != len(waiting)-1 {
+			t.Errorf("%d render in this process, of which %d are overdue and 1 may be, and %d in others", all, overdue, len(child.begun))
+		}
+		for range len(here.begun) {
+			here.release <- nil
+		}
+		for range len(child.begun) {
+			child.release <- nil
+		}
+		for range waiting {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 func TestWhatIsTooMuchForThisProcessIsRenderedInAnother(t *testing.T) {
 	limits := generate.Limits{Documents: 10, Schema: true}
 	inProcess := &generate.Limited{Next: generate.Runner{Renderer: render.NewInProcess(), From: generate.FromRender, Limits: limits}, Queue: generate.NewQueue(1)}
 	inChild := &generate.Limited{Next: generate.Runner{Renderer: render.Child{}, From: generate.FromChild}, Queue: generate.NewQueue(1)}
-	e := generate.Escalating{InProcess: inProcess, InChild: inChild, MaxOverdue: 1}
+	e := generate.Escalating{InProcess: inProcess, InChild: inChild}
 	object := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
 	var many strings.Builder
 	for i := range 20 {
