@@ -95,7 +95,7 @@ func (c Child) Render(ctx context.Context, request Request) (*Result, error) {
 		return nil, fmt.Errorf("starting a process to render %s: %w", request.Dir, err)
 	}
 	if err != nil {
-		return nil, c.timeOver(ctx, request.Dir)
+		return nil, c.timeOver(ctx, request.Dir, "")
 	}
 	talk := talk{Request: request, memory: c.Memory, answers: c.Answers, leave: func() {}}
 	done, talkErr := talk.with(limited, process)
@@ -105,15 +105,17 @@ func (c Child) Render(ctx context.Context, request Request) (*Result, error) {
 	}
 	waitErr := process.end()
 	if done != nil {
-		return done.result(talk.leave)
+		return done.result(manifest.ParseJSON, talk.leave)
 	}
 	talk.leave()
 	var noRoom *noRoomError
 	switch {
 	case errors.As(talkErr, &noRoom):
 		return nil, noRoom
+	case timeOver && talk.waits:
+		return nil, c.timeOver(ctx, request.Dir, "it was finished and waited for memory that other renders hold")
 	case timeOver:
-		return nil, c.timeOver(ctx, request.Dir)
+		return nil, c.timeOver(ctx, request.Dir, "")
 	case process.outOfMemory():
 		return nil, &stoppedError{dir: request.Dir, how: fmt.Sprintf("it needed more than %d MiB of memory", c.Memory>>20)}
 	}
@@ -121,15 +123,15 @@ func (c Child) Render(ctx context.Context, request Request) (*Result, error) {
 		talkErr, waitErr, firstLine(process.stderr.Bytes()))}
 }
 
-// timeOver says whose limit ended a render: the caller's, or the child's own.
-func (c Child) timeOver(ctx context.Context, dir string) error {
+// timeOver says whose limit ended a render, the caller's or the child's own; or what else it was that took the time.
+func (c Child) timeOver(ctx context.Context, dir, instead string) error {
 	switch err := ctx.Err(); {
 	case errors.Is(err, context.DeadlineExceeded):
-		return &stoppedError{dir: dir, how: "the time that was left for it is over", cause: err}
+		return &stoppedError{dir: dir, how: cmp.Or(instead, "the time that was left for it is over"), cause: err}
 	case err != nil:
 		return err
 	}
-	return &stoppedError{dir: dir, how: "it took more than " + c.Time.String()}
+	return &stoppedError{dir: dir, how: cmp.Or(instead, "it took more than "+c.Time.String())}
 }
 
 // process is a running child.
@@ -178,8 +180,11 @@ type talk struct {
 	Request
 	memory  uint64
 	answers *Memory
-	// leave gives back the room that the child's outcome has taken.
+	// room is what the child has asked for, once, and leave gives it back.
+	room  int64
 	leave func()
+	// waits says that the child waits for it.
+	waits bool
 }
 
 // with gives the order and answers what the child asks, until its outcome.
@@ -192,17 +197,40 @@ func (t *talk) with(ctx context.Context, child *process) (*outcome, error) {
 			break
 		}
 		if a.Outcome != nil {
-			return a.Outcome, nil
+			return t.accept(a.Outcome)
 		}
 		said := answer{}
 		if a.Op != opRoom {
 			said = lookUp(t.Tree, a)
-		} else if t.leave, err = t.answers.admit(ctx, t.Dir, a.Room); err != nil {
+		} else if err = t.admit(ctx, a.Room); err != nil {
 			break
 		}
 		err = encoder.Encode(said)
 	}
 	return nil, err
+}
+
+// admit waits for the room that the child asks for, which it does once. The room of a second time would be given back by
+// nobody, and a negative one would be the room of others.
+func (t *talk) admit(ctx context.Context, room int64) (err error) {
+	if t.room != 0 || room <= 0 {
+		return fmt.Errorf("it asked for room of %d bytes, after %d", room, t.room)
+	}
+	t.room, t.waits = room, true
+	if t.leave, err = t.answers.admit(ctx, t.Dir, room); err == nil {
+		t.waits = false
+	}
+	return err
+}
+
+// accept refuses an outcome that takes more than the room that it asked for.
+func (t *talk) accept(done *outcome) (*outcome, error) {
+	if len(done.JSON) > 0 {
+		if room := roomFor(done.JSON); room > t.room {
+			return nil, fmt.Errorf("what it sent takes %d bytes, and it asked for room of %d", room, t.room)
+		}
+	}
+	return done, nil
 }
 
 // opRoom is what a child asks for before it sends its outcome, which may be large.
@@ -230,15 +258,19 @@ func lookUp(tree Tree, a ask) answer {
 	return out
 }
 
-// result is what a child has rendered, in room that is given back when it is done with.
-func (o *outcome) result(leave func()) (*Result, error) {
+// result is what a child has rendered, in room that is given back when it is done with; at once, if there is no result,
+// whatever the reason.
+func (o *outcome) result(parse func(json []byte) ([]manifest.Object, error), leave func()) (result *Result, err error) {
+	defer func() {
+		if result == nil {
+			leave()
+		}
+	}()
 	if o.Err != "" {
-		leave()
 		return nil, errors.New(o.Err)
 	}
-	objects, err := manifest.ParseJSON(o.JSON)
+	objects, err := parse(o.JSON)
 	if err != nil {
-		leave()
 		return nil, err
 	}
 	return &Result{Objects: objects, Namespace: o.Namespace, Warnings: o.Warnings, Files: o.Files, leave: leave}, nil

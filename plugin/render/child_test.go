@@ -164,3 +164,79 @@ func TestAChildThatDiesIsAnError(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// ending is a context that has an error of the test's choice when the inner one has ended.
+type ending struct {
+	context.Context
+	err error
+}
+
+func (e ending) Err() error {
+	if e.Context.Err() == nil {
+		return nil
+	}
+	return e.err
+}
+
+func TestWhoGoesWhileAnAnswerWaitsForRoomLeavesNothingBehind(t *testing.T) {
+	for _, test := range []struct {
+		end  error
+		want string
+	}{
+		{context.Canceled, "context canceled"},
+		{context.DeadlineExceeded, ".: rendering was stopped, it was finished and waited for memory that other renders hold"},
+	} {
+		t.Run(test.end.Error(), func(t *testing.T) {
+			before := children(t)
+			memory := render.NewMemory(2<<20, 1)
+			others, err := memory.TakeAll(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, end := context.WithCancel(t.Context())
+			defer end()
+			ended := make(chan error, 1)
+			go func() {
+				child := render.Child{Time: 5 * time.Minute, Answers: memory}
+				_, err := child.Render(ending{ctx, test.end}, render.Request{Tree: configMaps(1, 1), Dir: "."})
+				ended <- err
+			}()
+			for !memory.Waited() {
+				select {
+				case err := <-ended:
+					t.Fatalf("it did not wait: %v", err)
+				default:
+					runtime.Gosched()
+				}
+			}
+			end()
+			if err := <-ended; !errors.Is(err, test.end) || err.Error() != test.want {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+			if n := children(t); n > before {
+				t.Errorf("%d processes are left", n-before)
+			}
+			others()
+			soon, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if _, err := memory.TakeAll(soon); err != nil {
+				t.Errorf("room is left taken: %v", err)
+			}
+		})
+	}
+}
+
+func TestARenderThatOnlyWaitedForMemorySaysSo(t *testing.T) {
+	memory := render.NewMemory(2<<20, 1)
+	if _, err := memory.TakeAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for limit := time.Second; ; limit *= 2 { // on a busy machine some are not enough to render
+		_, err := render.Child{Time: limit, Answers: memory}.Render(t.Context(), render.Request{Tree: configMaps(1, 1), Dir: "."})
+		if limit < 20*time.Second && err != nil && strings.Contains(err.Error(), "it took more than") {
+			continue
+		}
+		wantEqual(t, fmt.Sprint(err), ".: rendering was stopped, it was finished and waited for memory that other renders hold")
+		return
+	}
+}

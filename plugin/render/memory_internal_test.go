@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tidegate/tidegate/plugin/manifest"
 )
 
 func TestAnAnswerWaitsForTheMemoryOfOthers(t *testing.T) {
@@ -62,33 +64,46 @@ func TestAChildCollectsBeforeItsDataIsFull(t *testing.T) {
 	}
 }
 
-// What a child answers is in this process's memory as soon as it is sent, so the child has to ask before.
-func TestAChildSendsItsAnswerOnlyOnceThereIsRoom(t *testing.T) {
+// pipes are what a child says and hears, and how the talk ends.
+type pipes struct {
+	*talk
+	says  *gob.Encoder
+	hears *gob.Decoder
+	ended chan struct{}
+	done  *outcome
+	err   error
+}
+
+// listen takes the order and leaves the rest to the test.
+func listen(t *testing.T, memory *Memory) *pipes {
+	t.Helper()
 	orders, to := io.Pipe()
 	from, asks := io.Pipe()
+	p := &pipes{
+		talk: &talk{answers: memory, leave: func() {}}, says: gob.NewEncoder(asks), hears: gob.NewDecoder(orders), ended: make(chan struct{}),
+	}
+	go func() {
+		defer close(p.ended)
+		p.done, p.err = p.with(t.Context(), &process{to: to, from: from})
+	}()
+	if err := p.hears.Decode(&order{}); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// What a child answers is in this process's memory as soon as it is sent, so the child has to ask before.
+func TestAChildSendsItsAnswerOnlyOnceThereIsRoom(t *testing.T) {
 	memory := NewMemory(2<<20, 1)
 	leave, err := memory.admit(t.Context(), ".", 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
-	type end struct {
-		outcome *outcome
-		err     error
-	}
-	ended := make(chan end, 1)
-	talk := talk{answers: memory}
-	go func() {
-		outcome, err := talk.with(t.Context(), &process{to: to, from: from})
-		ended <- end{outcome, err}
-	}()
-	child, answers := &remote{encoder: gob.NewEncoder(asks), answers: make(chan answer)}, gob.NewDecoder(orders)
-	if err := answers.Decode(&order{}); err != nil {
-		t.Fatal(err)
-	}
+	child := listen(t, memory)
 	answered := make(chan error, 1)
 	go func() {
-		err := child.encoder.Encode(ask{Op: opRoom, Room: 1 << 20})
-		answered <- errors.Join(err, answers.Decode(&answer{}))
+		err := child.says.Encode(ask{Op: opRoom, Room: 1 << 20})
+		answered <- errors.Join(err, child.hears.Decode(&answer{}))
 	}()
 	for memory.shared.TryAcquire(0) { // which fails when somebody waits
 		select {
@@ -102,13 +117,86 @@ func TestAChildSendsItsAnswerOnlyOnceThereIsRoom(t *testing.T) {
 	if err := <-answered; err != nil {
 		t.Fatal(err)
 	}
-	if err := child.encoder.Encode(ask{Outcome: &outcome{Namespace: "sent"}}); err != nil {
+	if err := child.says.Encode(ask{Outcome: &outcome{Namespace: "sent"}}); err != nil {
 		t.Fatal(err)
 	}
-	if got := <-ended; got.err != nil || got.outcome.Namespace != "sent" {
-		t.Errorf("got %+v, %v", got.outcome, got.err)
+	if <-child.ended; child.err != nil || child.done.Namespace != "sent" {
+		t.Errorf("got %+v, %v", child.done, child.err)
 	}
-	if talk.leave(); !memory.shared.TryAcquire(1 << 20) {
+	if child.leave(); !memory.shared.TryAcquire(1 << 20) {
 		t.Error("its room was not given back")
+	}
+}
+
+func TestAChildGetsNoRoomButWhatItsAnswerTakes(t *testing.T) {
+	room := func(bytes int64) ask { return ask{Op: opRoom, Room: bytes} }
+	list := []byte(`[{"a":1}]`)
+	for _, test := range []struct {
+		name string
+		asks []ask // all but the last are answered
+		want string
+	}{
+		{"room twice", []ask{room(1000), room(1000)}, "it asked for room of 1000 bytes, after 1000"},
+		{"less than none", []ask{room(-1000)}, "it asked for room of -1000 bytes, after 0"},
+		{"none", []ask{room(0)}, "it asked for room of 0 bytes, after 0"},
+		{"an answer without room", []ask{{Outcome: &outcome{JSON: list}}}, "what it sent takes 402 bytes, and it asked for room of 0"},
+		{"an answer of more", []ask{room(401), {Outcome: &outcome{JSON: list}}}, "what it sent takes 402 bytes, and it asked for room of 401"},
+		{"an answer of as much", []ask{room(402), {Outcome: &outcome{JSON: list}}}, ""},
+		{"an error", []ask{{Outcome: &outcome{Err: "broken"}}}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			memory := NewMemory(2<<20, 1)
+			child := listen(t, memory)
+			for i, a := range test.asks {
+				if err := child.says.Encode(a); err != nil {
+					t.Fatal(err)
+				}
+				if i == len(test.asks)-1 {
+					break
+				}
+				if err := child.hears.Decode(&answer{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			go func() { _ = child.hears.Decode(&answer{}) }() // in vain
+			if test.want == "" {
+				if <-child.ended; child.err != nil || child.done == nil {
+					t.Fatalf("got %+v, %v", child.done, child.err)
+				}
+			} else {
+				select {
+				case <-child.ended:
+				case <-time.After(time.Minute):
+					t.Fatal("it goes on")
+				}
+				if child.done != nil || child.err == nil || child.err.Error() != test.want {
+					t.Errorf("got %+v, %v, want %s", child.done, child.err, test.want)
+				}
+			}
+			child.leave()
+			if !memory.shared.TryAcquire(1<<20) || memory.shared.TryAcquire(1) {
+				t.Error("there is more or less room than before")
+			}
+		})
+	}
+}
+
+func TestAnAnswerThatCannotBeReadTakesNoRoom(t *testing.T) {
+	for name, parse := range map[string]func([]byte) ([]manifest.Object, error){
+		"an error": func([]byte) ([]manifest.Object, error) { return nil, errors.New("no such thing") },
+		"a panic":  func([]byte) ([]manifest.Object, error) { panic("no such thing") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			left := 0
+			func() {
+				defer func() { _ = recover() }()
+				if result, err := (&outcome{}).result(parse, func() { left++ }); err == nil {
+					t.Errorf("got %+v", result)
+				}
+			}()
+			if left != 1 {
+				t.Errorf("its room was given back %d times", left)
+			}
+		})
 	}
 }
