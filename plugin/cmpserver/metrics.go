@@ -39,7 +39,9 @@ func newMetrics(s *Server, inProcess, inChild *generate.Limited) *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18),
 		}, []string{"from"}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: prefix + "refusals_total", Help: "Requests answered with an error, by reason; render: the files are at fault.",
+			Name: prefix + "refusals_total", Help: "Requests answered with an error, by reason; render: the files or the " +
+				"Application are at fault; stopped: a render in a process of its own took too much memory or time; no room: the manifests are " +
+				"more than this process has memory for.",
 		}, []string{"reason"}),
 		requests: prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + "requests", Help: "Requests that are being received or answered."}),
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
 	"github.com/tidegate/tidegate/plugin/cmpserver/generate"
+	"github.com/tidegate/tidegate/plugin/render"
 )
 
 // refusal is an error of the request itself, before anything is rendered.
@@ -34,6 +35,10 @@ func reason(err error) string {
 		return "deadline"
 	case errors.Is(err, context.Canceled), status.Code(err) == codes.Canceled:
 		return "client gone"
+	case render.IsNoRoom(err):
+		return "no room"
+	case render.IsStopped(err):
+		return "stopped"
 	}
 	return "render"
 }

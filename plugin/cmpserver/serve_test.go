@@ -16,22 +16,28 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 
 	"github.com/tidegate/tidegate/plugin/cmpserver"
+	"github.com/tidegate/tidegate/plugin/cmpserver/protocol"
 )
 
 // run serves until end is called, which returns what Serve returns.
 func run(t *testing.T, path, web string) (end func() error) {
 	t.Helper()
+	return runWith(t, cmpserver.Options{}, cmpserver.Endpoints{Socket: path, HTTP: web, Drain: time.Minute})
+}
+
+func runWith(t *testing.T, options cmpserver.Options, at cmpserver.Endpoints) (end func() error) {
+	t.Helper()
+	options.Settings = settings
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() {
-		done <- cmpserver.New(cmpserver.Options{Settings: settings}).Serve(ctx,
-			cmpserver.Endpoints{Socket: path, HTTP: web, Drain: time.Minute})
-	}()
-	conn, err := grpc.NewClient("unix:"+path, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	go func() { done <- cmpserver.New(options).Serve(ctx, at) }()
+	conn, err := grpc.NewClient("unix:"+at.Socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,6 +135,56 @@ func TestAskedToEndItAnswersWhatItHasBegun(t *testing.T) {
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// A pod that ends is killed after a while, and what its server would have answered until then is lost with it.
+func TestAStalledRequestIsCutOffWhenTheTimeToDrainIsOver(t *testing.T) {
+	path, web := socket(t), freePort(t)
+	end := runWith(t, cmpserver.Options{Stall: time.Hour}, cmpserver.Endpoints{Socket: path, HTTP: web, Drain: 100 * time.Millisecond})
+	stream, err := dial(t, path).GenerateManifest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Send(ask("app", noise, region)[0]); err != nil {
+		t.Fatal(err)
+	}
+	received(t, web)
+	ended := make(chan error, 1)
+	go func() { ended <- end() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("it waits for a client that sends nothing")
+	}
+	if err := stream.RecvMsg(&protocol.ManifestResponse{}); status.Code(err) != codes.Unavailable {
+		t.Errorf("the client got %v", err)
+	}
+}
+
+func TestMetricsTellWhichLimitStoppedARender(t *testing.T) {
+	schema := with(service, "app/kustomization.yaml", "resources: [settings.yaml]\nopenapi: {version: v1.21.2}\n") // for a child
+	for reason, limit := range map[string]func(*cmpserver.Budget){
+		"stopped": func(b *cmpserver.Budget) { b.Child = 1 << 20 },
+		"no room": func(b *cmpserver.Budget) { b.Renders = 2 },
+	} {
+		t.Run(reason, func(t *testing.T) {
+			path, web := socket(t), freePort(t)
+			budget := cmpserver.Divide(0)
+			limit(&budget)
+			end := runWith(t, cmpserver.Options{Budget: budget}, cmpserver.Endpoints{Socket: path, HTTP: web, Drain: time.Minute})
+			if manifests, err := generate(t.Context(), dial(t, path), ask("app", pack(t, schema), region)); err == nil {
+				t.Errorf("got %q", manifests)
+			} else if n := metric(t, web, fmt.Sprintf("refusals_total{reason=%q}", reason)); n != 1 {
+				t.Errorf("%d are counted for %v", n, err)
+			}
+			if err := end(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

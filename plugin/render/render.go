@@ -77,6 +77,18 @@ func IsUnbounded(err error) bool {
 	return errors.As(err, &unbounded)
 }
 
+// IsStopped says that the process of a Child ended without an answer: it took too much memory or time, or was killed.
+func IsStopped(err error) bool {
+	var stopped *stoppedError
+	return errors.As(err, &stopped)
+}
+
+// IsNoRoom says that what a Child rendered is more than the Memory ever has room for.
+func IsNoRoom(err error) bool {
+	var noRoom *noRoomError
+	return errors.As(err, &noRoom)
+}
+
 // Because adds to the error of a Child that was stopped why the render was not known to stay within bounds.
 func Because(err, unbounded error) error {
 	var stopped *stoppedError
