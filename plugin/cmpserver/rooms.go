@@ -52,3 +52,7 @@ func (p *place) shrink(bytes int64) {
 }
 
 func (p *place) leave() { p.shrink(0) }
+
+// rest leaves the tree where it is, of which the tenant then has nothing, unless others wait for its room; resume ends that.
+func (p *place) rest() bool { return p.room.rest(p.tenant, p.bytes) }
+func (p *place) resume()    { p.room.resume(p.tenant, p.bytes) }

@@ -15,6 +15,8 @@ type shared struct {
 	part int64
 	has  map[string]int64
 	line []*waiter
+	// reclaim is called when somebody has to wait, and gives back what rests.
+	reclaim func()
 }
 
 type waiter struct {
@@ -24,7 +26,7 @@ type waiter struct {
 }
 
 func newShared(bytes, part int64) *shared {
-	return &shared{free: bytes, part: part, has: map[string]int64{}}
+	return &shared{free: bytes, part: part, has: map[string]int64{}, reclaim: func() {}}
 }
 
 // acquire waits until there are so many bytes, or the context ends.
@@ -46,7 +48,18 @@ func (s *shared) tryAcquire(tenant string, bytes int64) bool {
 	return !s.giveUp(s.stand(tenant, bytes))
 }
 
+// stand gets into the line. What rests is reclaimed from there: who lets something rest later sees that somebody waits.
 func (s *shared) stand(tenant string, bytes int64) *waiter {
+	w := s.lineUp(tenant, bytes)
+	select {
+	case <-w.served:
+	default:
+		s.reclaim()
+	}
+	return w
+}
+
+func (s *shared) lineUp(tenant string, bytes int64) *waiter {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	w := &waiter{tenant: tenant, bytes: bytes, served: make(chan struct{})}
@@ -74,10 +87,33 @@ func (s *shared) release(tenant string, bytes int64) {
 	defer s.mutex.Unlock()
 	s.free += bytes
 	s.serve()
-	if s.has[tenant] -= bytes; s.has[tenant] == 0 {
+	s.count(tenant, -bytes)
+	s.serve()
+}
+
+// rest keeps bytes taken that the tenant has no longer; not where anybody waits.
+func (s *shared) rest(tenant string, bytes int64) bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if len(s.line) > 0 {
+		return false
+	}
+	s.count(tenant, -bytes)
+	return true
+}
+
+// resume gives a tenant what rests.
+func (s *shared) resume(tenant string, bytes int64) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.count(tenant, bytes)
+}
+
+// count counts what a tenant has. The mutex is held.
+func (s *shared) count(tenant string, bytes int64) {
+	if s.has[tenant] += bytes; s.has[tenant] == 0 {
 		delete(s.has, tenant)
 	}
-	s.serve()
 }
 
 // serve goes through the line. The mutex is held.
@@ -92,7 +128,7 @@ func (s *shared) serve() {
 			return
 		}
 		s.free -= w.bytes
-		s.has[w.tenant] += w.bytes
+		s.count(w.tenant, w.bytes)
 		s.line = slices.Delete(s.line, i, i+1)
 		close(w.served)
 	}

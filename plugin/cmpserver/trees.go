@@ -17,7 +17,8 @@ import (
 
 // trees shares unpacked archives. Their checksum is the fast way to one that was unpacked before; since it changes with
 // the time of a checkout, trees that hold the same are one whatever their checksums. The store keeps what may be of use
-// again; what a request holds is found as well while it does, however large it is.
+// again; what a request holds is found as well while it does, however large it is. Of those that are too large for the store
+// the last one stays after that, until others need its room: a monorepo that is sent whole is sent for each Application.
 type trees struct {
 	store  *store.Store
 	queue  *generate.Queue
@@ -28,6 +29,8 @@ type trees struct {
 	// busy are the checksums whose archives are being unpacked.
 	busy map[string]chan struct{}
 	held map[archive.Hash]*holding
+	// spare is one of them that no request holds any more, or nil.
+	spare *holding
 	// checksums lead to what is held.
 	checksums map[string]archive.Hash
 	from      levels
@@ -51,10 +54,18 @@ type holding struct {
 func newTrees(kept *store.Store, queue *generate.Queue, room int64, limits archive.Limits) *trees {
 	rooms := newRooms(room)
 	limits.Kept = rooms.largest
-	return &trees{
+	t := &trees{
 		store: kept, queue: queue, limits: limits, rooms: rooms, read: archive.Unpack,
 		busy: map[string]chan struct{}{}, held: map[archive.Hash]*holding{}, checksums: map[string]archive.Hash{},
 	}
+	for _, room := range []*shared{rooms.main, rooms.nook} {
+		room.reclaim = func() {
+			t.mutex.Lock()
+			defer t.mutex.Unlock()
+			t.dropSpare()
+		}
+	}
+	return t
 }
 
 // hold keeps room for a tree until it is released, and waits for it in turn.
@@ -93,18 +104,41 @@ func (t *trees) settle(tree *archive.Tree, place *place) *holding {
 // share counts one request more for a tree. The mutex is held.
 func (t *trees) share(h *holding) (release func()) {
 	h.requests++
+	if t.spare == h {
+		t.spare = nil
+		h.place.resume()
+	}
 	return sync.OnceFunc(func() {
 		t.mutex.Lock()
 		defer t.mutex.Unlock()
 		if h.requests--; h.requests > 0 {
 			return
 		}
-		for _, checksum := range h.checksums {
-			delete(t.checksums, checksum)
+		if t.store.Takes(h.tree.Bytes()) || !h.place.rest() {
+			t.forget(h)
+			return
 		}
-		delete(t.held, h.tree.Hash())
-		h.place.leave()
+		t.dropSpare()
+		t.spare = h
 	})
+}
+
+// forget gives back the room of a tree that no request holds. The mutex is held.
+func (t *trees) forget(h *holding) {
+	for _, checksum := range h.checksums {
+		delete(t.checksums, checksum)
+	}
+	delete(t.held, h.tree.Hash())
+	h.place.leave()
+}
+
+// dropSpare forgets the spare tree, if there is one. The mutex is held.
+func (t *trees) dropSpare() {
+	if t.spare != nil {
+		t.spare.place.resume()
+		t.forget(t.spare)
+		t.spare = nil
+	}
 }
 
 // maxChecksums is how many archives of one tree are remembered while it is held: each checkout makes another.
@@ -245,7 +279,13 @@ func (t *trees) unpackWithin(ctx context.Context, room int64, content []byte, by
 	return tree, place, err
 }
 
-// count is how many trees are kept.
+// count is how many trees are kept, the spare one among them.
 func (t *trees) count() int {
-	return t.store.Count(func(value any) bool { _, ok := value.(*archive.Tree); return ok })
+	t.mutex.Lock()
+	spare := 0
+	if t.spare != nil {
+		spare = 1
+	}
+	t.mutex.Unlock()
+	return spare + t.store.Count(func(value any) bool { _, ok := value.(*archive.Tree); return ok })
 }

@@ -193,6 +193,48 @@ func TestWhatNobodyHoldsTakesNoRoom(t *testing.T) {
 	}
 }
 
+// A monorepo that is sent whole is sent for every Application, one after the other.
+func TestATreeThatIsTooLargeForTheStoreIsUnpackedOnce(t *testing.T) {
+	for _, size := range []int64{20, 63} {
+		t.Run(fmt.Sprint(size, " MiB"), func(t *testing.T) {
+			trees, unpacked := bench(96*mib, 32*mib)
+			large, other := packed(t, "monorepo", size*mib, time.Time{}), packed(t, "another", size*mib, time.Time{})
+			for range 3 {
+				_, release := trees.take(t, large)
+				_, small := trees.take(t, packed(t, "small", 1, time.Time{})) // which changes nothing
+				small()
+				release()
+			}
+			if *unpacked != 2 || trees.count() != 2 {
+				t.Errorf("two trees were unpacked %d times, and %d are kept", *unpacked, trees.count())
+			}
+			_, release := trees.take(t, other) // for which there must be room
+			release()
+			if *unpacked != 3 || trees.spare == nil || len(trees.held) != 1 {
+				t.Errorf("%d trees are there that nobody holds", len(trees.held))
+			}
+			trees.rooms.main.reclaim()
+			if len(trees.held)+len(trees.checksums)+len(trees.rooms.main.has) > 0 || trees.rooms.main.left() != 80*mib {
+				t.Errorf("%d trees and %d checksums are left, %v, or their room", len(trees.held), len(trees.checksums), trees.rooms.main.has)
+			}
+		})
+	}
+}
+
+func TestATreeThatNobodyHoldsGivesItsRoomToWhoeverNeedsIt(t *testing.T) {
+	trees, _ := bench(24*mib, mib)
+	_, release := trees.take(t, packed(t, "spare", 12*mib, time.Time{}))
+	release()
+	if trees.spare == nil || len(trees.rooms.main.has) > 0 {
+		t.Fatalf("it does not stay, or counts as somebody's: %v", trees.rooms.main.has)
+	}
+	_, release = trees.take(t, packed(t, "another", 12*mib, time.Time{}))
+	release()
+	if len(trees.held) != 1 {
+		t.Errorf("%d trees are there that nobody holds", len(trees.held))
+	}
+}
+
 func TestARefusalIsUnpackedOnce(t *testing.T) {
 	good := packed(t, "a", 5*mib, time.Time{})
 	for name, test := range map[string]struct {
@@ -205,7 +247,7 @@ func TestARefusalIsUnpackedOnce(t *testing.T) {
 		"larger than it says": {append(bytes.Clone(good.content), packed(t, "", 0, time.Time{}).content...), 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			trees, unpacked := bench(24*mib, mib)
+			trees, unpacked := bench(24*mib, 32*mib)
 			_, release, err := trees.unpack(t.Context(), "checksum", test.content, asker{})
 			if err == nil {
 				release()
@@ -221,7 +263,7 @@ func TestARefusalIsUnpackedOnce(t *testing.T) {
 }
 
 func TestAPanicWhileUnpackingIsOneRequestsError(t *testing.T) {
-	trees, _ := bench(24*mib, mib)
+	trees, _ := bench(24*mib, 32*mib)
 	read := trees.read
 	trees.read = func(context.Context, io.Reader, archive.Limits) (*archive.Tree, error) { panic("no such thing") }
 	a := packed(t, "a", mib, time.Time{})

@@ -52,18 +52,22 @@ func (s *Store) Get(key any) (value any, ok bool) {
 	return i.value, true
 }
 
-// Put keeps a value that takes so many bytes and took so long to make, in the place of what the key had. A value larger
-// than half the budget is not kept, since nothing else would be.
+// Takes says whether a value of so many bytes is kept: one larger than half the budget is not, since with it hardly anything
+// else would be.
+func (s *Store) Takes(bytes int64) bool { return bytes+overhead <= s.limit/2 }
+
+// Put keeps a value that takes so many bytes and took so long to make, in the place of what the key had. What it
+// does not take is not kept.
 func (s *Store) Put(key, value any, bytes int64, cost time.Duration) {
-	bytes += overhead
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if old, ok := s.byKey[key]; ok {
 		s.drop(old)
 	}
-	if bytes > s.limit/2 {
+	if !s.Takes(bytes) {
 		return
 	}
+	bytes += overhead
 	for s.bytes+bytes > s.limit {
 		s.age = s.queue[0].rank
 		s.dropped += s.queue[0].bytes

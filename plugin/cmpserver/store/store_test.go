@@ -17,8 +17,12 @@ func TestMemoryStaysWithinItsBudget(t *testing.T) {
 		}
 	}
 	s.Put("large", "x", 60<<10, time.Hour)
-	if _, ok := s.Get("large"); ok {
+	if _, ok := s.Get("large"); ok || s.Takes(60<<10) {
 		t.Error("one value took more than half of the room")
+	}
+	s.Put("half", "x", 49<<10, time.Hour)
+	if _, ok := s.Get("half"); !ok || !s.Takes(49<<10) {
+		t.Error("one value that takes less than half of the room is not kept")
 	}
 }
 
