@@ -70,22 +70,32 @@ func TestWhatIsWrongWithARequestIsSaidWhenAllOfItHasCome(t *testing.T) {
 }
 
 func TestAChecksumWithoutItsArchiveOpensNothing(t *testing.T) {
-	client := serve(t, cmpserver.Options{})
 	secret := pack(t, with(service, "app/settings.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: secret}\n"))
-	if _, err := generate(t.Context(), client, ask("app", secret)); err != nil {
-		t.Fatal(err)
-	}
 	mine := pack(t, service)
 	claim := describe("app", secret, region)
 	claim.Size = int64(len(mine))
-	manifests, err := generate(t.Context(), client, append(request{metadata(claim)}, ask("app", mine)[1:]...))
-	if err == nil {
-		t.Fatalf("got %q for the checksum of another's archive", manifests)
-	}
-	// And what was sent under that checksum is not what its owner gets.
-	manifests, err = generate(t.Context(), client, ask("app", secret))
-	if err != nil || len(manifests) != 1 || !strings.Contains(manifests[0], "secret") {
-		t.Errorf("the owner gets %q, %v", manifests, err)
+	lie := append(request{metadata(claim)}, ask("app", mine)[1:]...)
+	for _, first := range []string{"owner", "liar"} {
+		t.Run("first the "+first, func(t *testing.T) {
+			client := serve(t, cmpserver.Options{})
+			owns := func() {
+				manifests, err := generate(t.Context(), client, ask("app", secret))
+				if err != nil || len(manifests) != 1 || !strings.Contains(manifests[0], "secret") {
+					t.Errorf("the owner gets %q, %v", manifests, err)
+				}
+			}
+			if first == "owner" {
+				owns()
+			}
+			for range 2 { // before the owner, or between, and afterwards
+				manifests, err := generate(t.Context(), client, lie)
+				if err == nil || !strings.Contains(err.Error(), "the checksum differs") {
+					t.Errorf("for the checksum of another's archive the liar gets %q, %v", manifests, err)
+				}
+				// What was sent under that checksum is not what its owner gets.
+				owns()
+			}
+		})
 	}
 }
 
