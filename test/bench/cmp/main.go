@@ -118,7 +118,7 @@ func (b *bench) memory() error {
 }
 
 // row prints one row. A server that was not asked has no jobs.
-func (b *bench) row(name string, t taken, goal, cpuGoal string) {
+func (b *bench) row(name string, t taken, wall, cpu goal) {
 	show := func(digits int, x float64) string {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
 			return "–"
@@ -127,8 +127,8 @@ func (b *bench) row(name string, t taken, goal, cpuGoal string) {
 	}
 	f, a, o := t.of(floor), t.of(peer), t.of(tidegate)
 	fmt.Fprintln(b.table, strings.Join([]string{
-		name, show(2, f.wall()), show(2, a.wall()), show(2, o.wall()), show(3, t.ratio(tidegate, floor)), show(3, t.ratio(tidegate, peer)), goal,
-		show(2, f.busy()), show(2, a.busy()), show(2, o.busy()), show(3, o.busy()/a.busy()), cpuGoal, "",
+		name, show(2, f.wall()), show(2, a.wall()), show(2, o.wall()), show(3, t.ratio(tidegate, floor)), show(3, t.ratio(tidegate, peer)), wall.verdict(),
+		show(2, f.busy()), show(2, a.busy()), show(2, o.busy()), show(3, o.busy()/a.busy()), cpu.verdict(), "",
 	}, "\t"))
 }
 
