@@ -113,7 +113,7 @@ func (c Child) Render(ctx context.Context, request Request) (*Result, error) {
 	case errors.As(talkErr, &noRoom):
 		return nil, noRoom
 	case timeOver && talk.waits:
-		return nil, c.timeOver(ctx, request.Dir, "it was finished and waited for memory that other renders hold")
+		return nil, c.timeOver(ctx, request.Dir, "it was finished and waited for memory that other renders hold; raise the memory limit of its container")
 	case timeOver:
 		return nil, c.timeOver(ctx, request.Dir, "")
 	case process.outOfMemory():

@@ -184,7 +184,7 @@ func TestWhoGoesWhileAnAnswerWaitsForRoomLeavesNothingBehind(t *testing.T) {
 		want string
 	}{
 		{context.Canceled, "context canceled"},
-		{context.DeadlineExceeded, ".: rendering was stopped, it was finished and waited for memory that other renders hold"},
+		{context.DeadlineExceeded, ".: rendering was stopped, it was finished and waited for memory that other renders hold; raise the memory limit of its container"},
 	} {
 		t.Run(test.end.Error(), func(t *testing.T) {
 			before := children(t)
@@ -236,7 +236,7 @@ func TestARenderThatOnlyWaitedForMemorySaysSo(t *testing.T) {
 		if limit < 20*time.Second && err != nil && strings.Contains(err.Error(), "it took more than") {
 			continue
 		}
-		wantEqual(t, fmt.Sprint(err), ".: rendering was stopped, it was finished and waited for memory that other renders hold")
+		wantEqual(t, fmt.Sprint(err), ".: rendering was stopped, it was finished and waited for memory that other renders hold; raise the memory limit of its container")
 		return
 	}
 }
