@@ -37,7 +37,19 @@ type argocd struct {
 type application struct {
 	live.Application
 	generated *v1alpha1.Application
+	// edited is what somebody has made of its annotation since Argo CD wrote it.
+	edited edit
 }
+
+// edit is what is wrong with an annotation.
+type edit string
+
+const (
+	// unreadable is that it is not the parameter set of the Application.
+	unreadable edit = "unreadable"
+	// misleading is that it is one, of another path.
+	misleading edit = "misleading"
+)
 
 func newArgoCD() *argocd { return &argocd{set: shipped, apps: map[string]*application{}} }
 
@@ -91,7 +103,7 @@ func (a *argocd) create(generated *v1alpha1.Application, now time.Time) {
 
 // is takes over what Argo CD writes when it creates or updates.
 func (app *application) is(generated *v1alpha1.Application) {
-	app.generated = generated
+	app.generated, app.edited = generated, ""
 	app.Parameters = generated.Annotations[params.Annotation]
 	app.Labels, app.Project = generated.Labels, generated.Spec.Project
 	app.DestinationServer, app.DestinationName = generated.Spec.Destination.Server, generated.Spec.Destination.Name

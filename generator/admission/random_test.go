@@ -1,6 +1,7 @@
 package admission_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -28,7 +29,7 @@ var events = []struct {
 	}},
 	{"all overlays are there", 1, func(s *simulation, _ *rand.Rand) { s.everyOverlay() }},
 	{"many overlays go", 1, func(s *simulation, r *rand.Rand) {
-		for overlay := range s.overlays {
+		for _, overlay := range slices.Sorted(maps.Keys(s.overlays)) {
 			if r.IntN(2) == 0 {
 				delete(s.overlays, overlay)
 			}
@@ -42,8 +43,43 @@ var events = []struct {
 		s.services = [][]string{nil, nil, {"a"}, {"a", "b", "c"}}[r.IntN(4)]
 	}},
 	{"the repository is not known, or is", 2, func(s *simulation, r *rand.Rand) { s.unknown = r.IntN(3) == 0 }},
+	{"the folder of a service is renamed", 1, func(s *simulation, r *rand.Rand) {
+		from := pick(r, "a", "b", "c", "d")
+		to := from + "2"
+		if s.overlays[to+"/staging"] || s.overlays[to+"/production"] {
+			from, to = to, from
+		}
+		for _, environment := range []string{"/staging", "/production"} {
+			if s.overlays[from+environment] {
+				delete(s.overlays, from+environment)
+				s.overlays[to+environment] = true
+			}
+		}
+	}},
+	{"a replica reads the repository no more", 2, func(s *simulation, _ *rand.Rand) {
+		s.old = &oldView{maps.Clone(s.overlays), s.names, s.now}
+	}},
+	{"the replica that is behind is asked, or another", 3, func(s *simulation, r *rand.Rand) { s.behind = r.IntN(3) == 0 }},
+	{"annotations of the ApplicationSet cannot be written, or can", 2, func(s *simulation, r *rand.Rand) { s.readOnly = r.IntN(3) == 0 }},
+	{"someone edits the annotation of an Application", 2, func(s *simulation, r *rand.Rand) {
+		if app := s.any(r); app != nil {
+			app.edit(r, s.any(r).Parameters)
+		}
+	}},
+	{"a human syncs an Application", 3, func(s *simulation, r *rand.Rand) {
+		if app := s.any(r); app != nil {
+			app.sync()
+		}
+	}},
 	{"someone acknowledges what is held", 3, func(s *simulation, r *rand.Rand) {
-		if decision, err := admission.Decide(s.world()); err == nil && len(decision.Held) > 0 {
+		world := s.world()
+		decision, err := admission.Decide(world)
+		var refusal *admission.Refusal
+		if errors.As(err, &refusal) && refusal.Digest != "" {
+			s.rememberRefused(refusal.Digest, world)
+			s.annotate(admission.AcknowledgeAnnotation, refusal.Digest)
+		}
+		if err == nil && len(decision.Held) > 0 {
 			s.remember(decision, s.desired())
 			digest := decision.Digest
 			if r.IntN(2) == 0 {
@@ -60,6 +96,9 @@ var events = []struct {
 	{"an Application settles", 6, func(s *simulation, r *rand.Rand) {
 		if app := s.any(r); app != nil {
 			app.settle()
+			if app.Automated {
+				app.sync()
+			}
 		}
 	}},
 	{"someone deletes an Application", 1, func(s *simulation, r *rand.Rand) {
@@ -76,6 +115,24 @@ var events = []struct {
 }
 
 func pick(r *rand.Rand, from ...string) string { return from[r.IntN(len(from))] }
+
+// edit is what a human writes into the annotation of an Application.
+func (app *application) edit(r *rand.Rand, ofAnother string) {
+	if app.edited != "" {
+		return
+	}
+	elsewhere := strings.Replace(app.Parameters, `"path":"services/`, `"path":"services/elsewhere-`, 1)
+	text := pick(r, "", "{", `{"name":null}`, strings.Replace(app.Parameters, "{", `{"Name":"x",`, 1), ofAnother, elsewhere, elsewhere)
+	switch {
+	case text == app.Parameters:
+		return
+	case text == elsewhere:
+		app.edited = misleading
+	default:
+		app.edited = unreadable
+	}
+	app.Parameters = text
+}
 
 func (s *simulation) any(r *rand.Rand) *application {
 	if len(s.apps) == 0 {
@@ -97,6 +154,7 @@ func random(r *rand.Rand) *simulation {
 		policy: admission.Policy{
 			RemovalCount: r.IntN(3), RemovalShare: []int{0, 10, 50}[r.IntN(3)], Protected: []string{"production"},
 			Ramp: []int{0, 1, 2, 3}[r.IntN(4)], SettleTimeout: 10 * time.Minute,
+			Confirmation: time.Duration(r.IntN(2)) * 2 * time.Minute,
 		},
 	}
 	for _, cluster := range []string{"s2", "p2"} {
@@ -150,6 +208,10 @@ func sequences() int {
 }
 
 func (s *simulation) String() string {
-	return fmt.Sprintf("overlays %v, clusters %v, names %q, input %v, unknown %v, live %v, %+v",
-		slices.Sorted(maps.Keys(s.overlays)), s.clusters, s.names, s.services, s.unknown, slices.Sorted(maps.Keys(s.apps)), s.policy)
+	var apps []string
+	for _, name := range slices.Sorted(maps.Keys(s.apps)) {
+		apps = append(apps, strings.TrimSpace(name+" "+string(s.apps[name].edited)))
+	}
+	return fmt.Sprintf("overlays %v, clusters %v, names %q, input %v, unknown %v, behind %v %+v, annotations %v, live %q, %+v",
+		slices.Sorted(maps.Keys(s.overlays)), s.clusters, s.names, s.services, s.unknown, s.behind, s.old, s.set.Annotations, apps, s.policy)
 }

@@ -37,6 +37,8 @@ type scene struct {
 	// revision is r1 without one.
 	revision string
 	input    params.Input
+	// delivers is what an overlay, service/environment, renders to; nothing without one.
+	delivers func(overlay string) []uint64
 }
 
 func (s scene) view() *catalog.View {
@@ -60,9 +62,12 @@ func (s scene) view() *catalog.View {
 			at[service] = i
 			view.Services = append(view.Services, catalog.Service{Name: service})
 		}
+		facts := catalog.Facts{Namespace: service + "-" + environment, Known: true}
+		if s.delivers != nil {
+			facts.Resources = s.delivers(overlay)
+		}
 		view.Services[i].Overlays = append(view.Services[i].Overlays, catalog.Overlay{
-			Environment: environment, Path: "services/" + service + "/overlays/" + environment,
-			Facts: catalog.Facts{Namespace: service + "-" + environment, Known: true},
+			Environment: environment, Path: "services/" + service + "/overlays/" + environment, Facts: facts,
 		})
 	}
 	return view

@@ -3,6 +3,7 @@ package admission_test
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"reflect"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tidegate/tidegate/generator/admission"
+	"github.com/tidegate/tidegate/generator/live"
 	"github.com/tidegate/tidegate/generator/params"
 )
 
@@ -29,6 +31,26 @@ type simulation struct {
 	acknowledged map[string]map[string]string
 	// tooMany are the UIDs of what was too many at once, and has neither gone nor come back since.
 	tooMany map[string]bool
+	// old is what a replica knows of the repository that does not read it any more; behind says that it is the one that is asked.
+	old    *oldView
+	behind bool
+	// readOnly says that nothing can be written into annotations of the ApplicationSet.
+	readOnly bool
+}
+
+// oldView is a repository as it was seen some time ago.
+type oldView struct {
+	overlays map[string]bool
+	names    string
+	seen     time.Time
+}
+
+// view is what the replica that is asked knows of the repository.
+func (s *simulation) view() oldView {
+	if s.behind && s.old != nil {
+		return *s.old
+	}
+	return oldView{s.overlays, s.names, alwaysConfirmed}
 }
 
 const (
@@ -38,11 +60,12 @@ const (
 )
 
 func (s *simulation) scene() scene {
-	out := scene{input: params.Input{Kind: params.Services, Services: s.services}, platform: withAutomatedStaging}
-	if s.names != "" {
-		out.platform = strings.ReplaceAll(withAutomatedStaging, "{cluster}", s.names)
+	view := s.view()
+	out := scene{input: params.Input{Kind: params.Services, Services: s.services}, platform: withAutomatedStaging, delivers: delivers}
+	if view.names != "" {
+		out.platform = strings.ReplaceAll(withAutomatedStaging, "{cluster}", view.names)
 	}
-	out.overlays = strings.Join(slices.Sorted(maps.Keys(s.overlays)), " ")
+	out.overlays = strings.Join(slices.Sorted(maps.Keys(view.overlays)), " ")
 	for _, name := range slices.Sorted(maps.Keys(s.clusters)) {
 		switch s.clusters[name] {
 		case asBefore:
@@ -52,6 +75,26 @@ func (s *simulation) scene() scene {
 		}
 	}
 	return out
+}
+
+// delivers is what an overlay renders to: the same, whatever its folder is called, by the first letter of its service.
+func delivers(overlay string) []uint64 {
+	hash := fnv.New64a()
+	_, environment, _ := strings.Cut(overlay, "/")
+	hash.Write([]byte(overlay[:1] + "/" + environment))
+	return []uint64{hash.Sum64()}
+}
+
+// overlayOf is the overlay at a path.
+func overlayOf(path string) string {
+	parts := strings.Split(path, "/")
+	return parts[1] + "/" + parts[3]
+}
+
+// sync is that Argo CD delivers.
+func (app *application) sync() {
+	app.Reconciled, app.OperationRunning, app.Sync, app.Health = true, false, "Synced", "Healthy"
+	app.Resources = delivers(overlayOf(app.Path))
 }
 
 // tier is told by the first letter of a cluster's name.
@@ -81,6 +124,7 @@ const otherNames = "{cluster}-new"
 func (s *simulation) world() admission.World {
 	world := s.argocd.now(s.scene())
 	world.Now, world.Policy = s.now, s.policy
+	world.Ground.Confirmed = s.view().seen
 	if s.unknown {
 		world.Desired, world.Unknown = nil, "the repository cannot be read"
 	}
@@ -97,17 +141,22 @@ func desiredOf(world admission.World) map[string]*params.Set {
 
 func (s *simulation) desired() map[string]*params.Set { return desiredOf(s.world()) }
 
-// cause is what has happened to an Application that nothing desires.
+// cause is what has happened to an Application that nothing desires, as far as the replica can know that is asked.
 func (s *simulation) cause(app *application, desired map[string]*params.Set) string {
-	set, err := params.ParseAnnotation(app.Parameters)
-	if err != nil {
-		return "unreadable"
+	if app.edited == unreadable {
+		return string(unreadable)
 	}
-	for name, other := range desired {
-		if other.Path == set.Path && other.Cluster.Server == set.Cluster.Server {
+	// What it was made from: what it says of that may be misleading.
+	set, err := params.ParseAnnotation(app.generated.Annotations[params.Annotation])
+	if err != nil {
+		panic(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(desired)) {
+		if app.isAt(desired[name]) || s.moves(&app.Application, desired[name], desired) {
 			return "renamed to " + name
 		}
 	}
+	view := s.view()
 	switch state := s.clusters[set.Cluster.Name]; {
 	case state != asBefore && s.services != nil && !slices.Contains(s.services, set.Service) && state == relabelled:
 		return "narrowed"
@@ -115,10 +164,39 @@ func (s *simulation) cause(app *application, desired map[string]*params.Set) str
 		return state
 	case s.services != nil && !slices.Contains(s.services, set.Service):
 		return "narrowed"
-	case !s.overlays[set.Service+"/"+set.Environment]:
-		return "overlay gone"
+	case view.overlays[set.Service+"/"+set.Environment]:
+		return "none"
+	case !app.Created.Add(s.policy.Confirmation).Before(view.seen):
+		return "younger"
 	}
-	return "none"
+	return "overlay gone"
+}
+
+// isAt tells whether an Application was made from the folder of a parameter set, or for its service and environment, on its
+// cluster. What it was made for is not known where its annotation cannot be read.
+func (app *application) isAt(set *params.Set) bool {
+	made := app.generated
+	return made.Spec.Destination.Server == set.Cluster.Server && (made.Spec.Source.Path == set.Path ||
+		app.edited != unreadable && made.Labels[params.ServiceLabel] == set.Service && made.Labels[params.EnvironmentLabel] == set.Environment)
+}
+
+// moves tells whether an Application that is desired and not live would deliver what one has delivered that nothing desires, and
+// that none has delivered which stays.
+func (s *simulation) moves(app *live.Application, to *params.Set, desired map[string]*params.Set) bool {
+	if s.apps[to.Name] != nil || desired[app.Name] != nil || !sameResources(app, to) {
+		return false
+	}
+	for name, other := range s.apps {
+		if desired[name] != nil && !other.Deleting && sameResources(&other.Application, to) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameResources tells whether an Application has delivered what a parameter set would deliver.
+func sameResources(app *live.Application, set *params.Set) bool {
+	return app.DestinationServer == set.Cluster.Server && slices.Equal(app.Resources, delivers(overlayOf(set.Path)))
 }
 
 // poll is one answer and what Argo CD makes of it. The error says what went wrong.
@@ -127,8 +205,9 @@ func (s *simulation) poll() error {
 	desired := desiredOf(world)
 	decision, err := admission.Decide(world)
 	if err != nil {
-		return s.refused(err)
+		return s.refused(err, world, desired)
 	}
+	tooMany := s.tooMany
 	allowed := s.allowed(world, desired)
 	if err := s.answers(decision, world, desired); err != nil {
 		return err
@@ -140,6 +219,7 @@ func (s *simulation) poll() error {
 	for name, app := range s.apps {
 		before[name] = *app
 	}
+	places := s.predecessors(desired)
 	created, deleted := s.apply(decision, s.now)
 	if err := s.loses(deleted, allowed); err != nil {
 		return err
@@ -147,20 +227,31 @@ func (s *simulation) poll() error {
 	if err := s.keeps(before, world.Unknown == "", desired); err != nil {
 		return err
 	}
+	if s.readOnly {
+		s.tooMany = tooMany
+		return s.admits(created, before, desired, places)
+	}
 	if decision.Acknowledgement == admission.Spent {
 		s.annotate(admission.AcknowledgeAnnotation, "")
 	}
 	if world.Unknown == "" {
 		s.annotate(admission.OverLimitAnnotation, decision.OverLimit)
 	}
-	return s.admits(created, before, desired)
+	return s.admits(created, before, desired, places)
 }
 
 // refused checks that an error was needed: Argo CD then does nothing.
-func (s *simulation) refused(err error) error {
+func (s *simulation) refused(err error, world admission.World, desired map[string]*params.Set) error {
 	var refusal *admission.Refusal
 	if !errors.As(err, &refusal) {
 		return fmt.Errorf("%w is no Refusal", err)
+	}
+	if refusal.Kind == admission.Unreadable {
+		for _, app := range s.apps {
+			if app.edited == unreadable && !app.Deleting && (world.Unknown != "" || desired[app.Name] == nil) {
+				return nil
+			}
+		}
 	}
 	for _, app := range s.apps {
 		if !app.Deleting {
@@ -274,6 +365,21 @@ func (s *simulation) remember(decision *admission.Decision, desired map[string]*
 	s.acknowledged[decision.Digest] = all
 }
 
+// rememberRefused keeps what the digest of a refusal stands for: all that nothing desires and that may not go by itself.
+func (s *simulation) rememberRefused(digest string, world admission.World) {
+	desired, all := desiredOf(world), map[string]string{}
+	as := *s
+	as.argocd = &argocd{set: *s.set.DeepCopy(), apps: s.apps}
+	as.annotate(admission.AcknowledgeAnnotation, "")
+	free := as.allowed(world, desired)
+	for name, app := range s.apps {
+		if desired[name] == nil && !app.Deleting && !free[name] {
+			all[app.UID] = s.cause(app, desired)
+		}
+	}
+	s.acknowledged[digest] = all
+}
+
 // loses checks what Argo CD deletes.
 func (s *simulation) loses(deleted []string, allowed map[string]bool) error {
 	for _, name := range deleted {
@@ -294,6 +400,10 @@ func (s *simulation) keeps(before map[string]application, known bool, desired ma
 			if app.Parameters != generated(marshalled(*set)).Annotations[params.Annotation] {
 				return fmt.Errorf("%s was not updated", name)
 			}
+		case old.edited == misleading:
+			if old.Project != app.Project || old.Parameters != app.Parameters {
+				return fmt.Errorf("%s was held, and is not what its annotation says:\n%v", name, app.generated)
+			}
 		case !reflect.DeepEqual(old.generated, app.generated) || old.Parameters != app.Parameters:
 			return fmt.Errorf("%s was held, and is not what it was:\n%v\n%v", name, old.generated, app.generated)
 		}
@@ -301,23 +411,34 @@ func (s *simulation) keeps(before map[string]application, known bool, desired ma
 	return nil
 }
 
-// admits checks what Argo CD creates.
-func (s *simulation) admits(created []string, before map[string]application, desired map[string]*params.Set) error {
+// predecessors are live Applications in the places of desired ones that are not live, by the names of these.
+func (s *simulation) predecessors(desired map[string]*params.Set) map[string]string {
+	out := map[string]string{}
+	for name, set := range desired {
+		for _, app := range s.apps {
+			if app.Name != name && (app.isAt(set) || s.moves(&app.Application, set, desired)) {
+				out[name] = app.Name
+			}
+		}
+	}
+	return out
+}
+
+// admits checks what Argo CD creates. The places of some were taken before.
+func (s *simulation) admits(created []string, before map[string]application, desired map[string]*params.Set, places map[string]string) error {
 	unsettled := map[string]int{}
 	for _, name := range created {
 		set := desired[name]
 		if set == nil {
 			return fmt.Errorf("%s is created, and nothing desires it", name)
 		}
-		for _, app := range s.apps {
-			if app.Name != name && app.Path == set.Path && app.DestinationServer == set.Cluster.Server {
-				return fmt.Errorf("%s is created beside %s, with the same resources", name, app.Name)
-			}
+		if places[name] != "" {
+			return fmt.Errorf("%s is created beside %s, with the same resources", name, places[name])
 		}
 		unsettled[set.Environment]++
 		if set.Environment == "production" {
 			for _, other := range desired {
-				if other.Service == set.Service && other.Environment == "staging" && s.apps[other.Name] == nil && !s.inPlace(other) {
+				if other.Service == set.Service && other.Environment == "staging" && s.apps[other.Name] == nil && places[other.Name] == "" {
 					return fmt.Errorf("%s is created before %s", name, other.Name)
 				}
 			}
@@ -337,16 +458,6 @@ func (s *simulation) admits(created []string, before map[string]application, des
 	return nil
 }
 
-// inPlace tells whether the resources of a parameter set belong to an Application of another name.
-func (s *simulation) inPlace(set *params.Set) bool {
-	for _, app := range s.apps {
-		if app.Path == set.Path && app.DestinationServer == set.Cluster.Server {
-			return true
-		}
-	}
-	return false
-}
-
 // settleAll is what happens when nothing goes wrong for a while.
 func (s *simulation) settleAll() {
 	for name, app := range s.apps {
@@ -355,13 +466,16 @@ func (s *simulation) settleAll() {
 			continue
 		}
 		app.settle()
+		if app.Automated {
+			app.sync()
+		}
 	}
 }
 
 // ends checks that, if nothing goes wrong any more and everything that is held is acknowledged, what is live becomes what is
 // desired.
 func (s *simulation) ends() error {
-	s.unknown, s.services = false, nil
+	s.unknown, s.services, s.behind, s.readOnly = false, nil, false, false
 	for cluster := range s.clusters {
 		s.clusters[cluster] = asBefore
 	}
@@ -383,6 +497,15 @@ func (s *simulation) ends() error {
 					s.apps[held.Application].Deleting = true
 				}
 			}
+		}
+		var refusal *admission.Refusal
+		if errors.As(err, &refusal) && refusal.Digest != "" {
+			// Where to acknowledge does not help, since the answer would be empty, a human deletes what is unreadable.
+			for _, app := range s.apps {
+				app.Deleting = app.Deleting || app.edited == unreadable && s.set.Annotations[admission.AcknowledgeAnnotation] == refusal.Digest
+			}
+			s.rememberRefused(refusal.Digest, world)
+			s.annotate(admission.AcknowledgeAnnotation, refusal.Digest)
 		}
 		if err := s.poll(); err != nil {
 			return err
