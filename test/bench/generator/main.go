@@ -3,11 +3,15 @@
 //
 //	go run ./test/bench/generator
 //
+// It ends with exit code 1 where the time from start to ready, the CPU time of an answer or the memory that requests leave
+// behind is beyond its limit.
+//
 // The API server is a small one in the same process: what reading costs here is the client's side, and encoding.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -41,27 +45,40 @@ func run(ctx context.Context, ready, most int) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("From start to ready with %d Applications by %d ApplicationSets: %s, of which %s of computing, with the API server's (limit 10 s)\n", ready, len(w.names), took.all.Round(time.Millisecond), took.cpu.Round(time.Millisecond))
-	fmt.Printf("  repository read and rendered after %s, everything watched after %s, every ApplicationSet answered in another %s\n\n",
-		took.read.Round(time.Millisecond), took.watched.Round(time.Millisecond), took.answered.Round(time.Millisecond))
+	fmt.Printf("From start to ready with %d Applications by %d ApplicationSets: %s, of which %s of computing, with the API server's (limit %s)\n", ready, len(w.names), took.all.Round(time.Millisecond), took.cpu.Round(time.Millisecond), readyLimit)
+	fmt.Printf("  repository cloned after %s and rendered after %s, everything watched after %s, every ApplicationSet answered in another %s\n\n",
+		took.fetched.Round(time.Millisecond), took.read.Round(time.Millisecond), took.watched.Round(time.Millisecond), took.answered.Round(time.Millisecond))
+	var beyond []error
+	if took.all > readyLimit {
+		beyond = append(beyond, fmt.Errorf("from start to ready it took %s, want at most %s", took.all, readyLimit))
+	}
 	each, err := w.perApplication()
 	if err != nil {
 		return err
 	}
 	print := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(print, "Applications\tApplicationSets\tanswers, CPU\tmarshalling alone\tfrom memory\tgenerator's heap")
+	fmt.Fprintln(print, "Applications\tApplicationSets\tanswers, CPU\tmarshalling alone\tratio\tfrom memory\tgenerator's heap")
 	for _, applications := range []int{ready, most} {
 		cost, err := costs(ctx, applications)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(print, "%d\t%d\t%s\t%s\t%s\t%d MiB\n", applications, cost.sets, ms(cost.answers), ms(cost.marshal), ms(cost.again), cost.heap>>20)
+		ratio := cost.ratio()
+		fmt.Fprintf(print, "%d\t%d\t%s\t%s\t%.2f\t%s\t%d MiB\n", applications, cost.sets, ms(cost.answers), ms(cost.marshal), ratio, ms(cost.again), cost.heap>>20)
+		if ratio >= ratioLimit {
+			beyond = append(beyond, fmt.Errorf("the answers to %d Applications take %.2f times what marshalling them takes, want less than %v", applications, ratio, ratioLimit))
+		}
 	}
 	if err := print.Flush(); err != nil {
 		return err
 	}
 	fmt.Println()
-	return limits(each, most)
+	heaps, err := flat(ctx, ready)
+	if err != nil {
+		return err
+	}
+	heaps.print()
+	return errors.Join(append(beyond, heaps.check(), limits(each, most))...)
 }
 
 func ms(d time.Duration) string { return d.Round(100 * time.Microsecond).String() }
@@ -98,6 +115,9 @@ The ApplicationSet controller breaks nowhere here: a round over %d Applications 
 }
 
 const (
+	// readyLimit is for the time from start to ready, ratioLimit for the CPU time of an answer, in that of marshalling it.
+	readyLimit = 10 * time.Second
+	ratioLimit = 2.0
 	// etcdLimit is etcd's --max-request-bytes.
 	etcdLimit = 3 << 19
 	// etcdQuota is etcd's --quota-backend-bytes, where nobody has set it.

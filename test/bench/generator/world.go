@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -101,6 +102,25 @@ func (w *world) divide() error {
 func annotation(set *params.Set) (string, error) {
 	text, err := json.Marshal(set)
 	return string(text), err
+}
+
+const branch = "main"
+
+// commit makes a Git repository of it.
+func (w *world) commit(dir string) error {
+	if err := w.write(dir); err != nil {
+		return err
+	}
+	for _, arguments := range [][]string{
+		{"init", "--quiet", "--initial-branch", branch}, {"add", "--all"},
+		{"-c", "user.name=CI", "-c", "user.email=ci@example.com", "commit", "--quiet", "--message", "All services"},
+	} {
+		command := exec.Command("git", append([]string{"-C", dir}, arguments...)...)
+		if output, err := command.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", command, err, output)
+		}
+	}
+	return nil
 }
 
 // write writes the repository.
