@@ -44,6 +44,13 @@ e2e-repeat: servers ## the suites COUNT times in a row, up to the first failure:
 	  if [ $$said = failed ]; then grep -E '^ *(--- )?FAIL' $$log; exit 1; fi; \
 	done
 
+# How many services come at once: half of them are automated, half are synced by humans.
+RAMP ?= 300
+.PHONY: e2e-ramp
+e2e-ramp: servers ## one suite: RAMP (300) new services at once come in ramps
+	GOGC=400 go test -race -tags e2e -count 1 -timeout 60m -run '^TestManyServicesComeByAndBy$$' ./test/e2e -args -ramp-services=$(RAMP)
+	@cat bin/found/ramp.txt
+
 .PHONY: playground
 playground: servers ## the same clusters to try things out in, until Ctrl-C
 	@go build -o bin/ ./test/playground
