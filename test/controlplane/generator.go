@@ -22,10 +22,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Why is what tidegate why says of an Application, asked of the generator that runs.
+// Why is what tidegate why says of an Application, or of all without a name, asked of the generator that runs.
 func (t *Tidegate) Why(ctx context.Context, application string, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, t.Binary("tidegate"),
-		append([]string{"why", application, "--server=" + t.GeneratorURL, "--token-file=" + t.token}, args...)...)
+	args = append([]string{"why", "--server=" + t.GeneratorURL, "--token-file=" + t.token}, args...)
+	if application != "" {
+		args = append(args, application)
+	}
+	command := exec.CommandContext(ctx, t.Binary("tidegate"), args...)
 	output, err := command.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("tidegate why %s: %w\n%s", application, err, output)

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -63,6 +64,9 @@ func (f *guarded) clusterRelabelled() {
 	if !containsAll(text, []string{"web-production is held", "To let it go:\n  kubectl annotate applicationset " + services}) {
 		f.Errorf("tidegate why does not tell what to do:\n%s", text)
 	}
+	f.sumsUp(`(?m)^web-production +held +`+services+` +the labels of the cluster production have changed: .*`,
+		`(?m)^ledger-production +held +`+services+` +the labels`,
+		`(?m)^`+services+`: \d+ of \d+ Applications stay, at revision [0-9a-f]{40}\n  To let go all 7 that are held: kubectl annotate applicationset `+services+` `)
 
 	// What is not concerned goes on.
 	f.add("fresh", "staging")
@@ -75,6 +79,23 @@ func (f *guarded) clusterRelabelled() {
 	f.label(productionSecret, "production")
 	f.why("web-production", guard.Stays)
 	f.annotated("web-production", "platform")
+}
+
+// sumsUp waits until tidegate why, without a name, says all of this.
+func (f *guarded) sumsUp(patterns ...string) {
+	f.Helper()
+	f.until(fmt.Sprintf("tidegate why sums up %q", patterns), func(ctx context.Context) error {
+		text, err := f.Tidegate.Why(ctx, "")
+		if err != nil {
+			return err
+		}
+		for _, pattern := range patterns {
+			if !regexp.MustCompile(pattern).MatchString(text) {
+				return fmt.Errorf("%s is not in:\n%s", pattern, text)
+			}
+		}
+		return nil
+	})
 }
 
 // label changes the tier of a cluster.
@@ -139,6 +160,7 @@ func (f *guarded) noRepository() {
 	f.must(f.MoveRepository(true))
 	f.tells(seen, "SourcesInDoubt", "the repository cannot be read, and is served as it was")
 	f.why("web-staging", guard.Frozen, "the repository cannot be read")
+	f.sumsUp(`(?m)^` + services + `: nothing changes, \d+ Applications: everything stays as it is, and no new Application comes: .*the repository cannot be read`)
 	f.label(productionSecret, "drained")
 	f.why("web-production", guard.Frozen)
 	f.asks()
