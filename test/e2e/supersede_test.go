@@ -70,10 +70,12 @@ func TestARepairIsNotHeldUp(t *testing.T) {
 		s.deploys(app, "repaired", 0)
 	}
 	repair := s.committed("The repair, which does not concern the slow one")
+	var times strings.Builder
 	for _, app := range []string{blocked, rolling} {
 		s.until("the repair of "+app+" is applied", func(ctx context.Context) error { return s.runsRepaired(ctx, app) })
-		t.Logf("%s: from the repairing commit to its apply: %s", app, time.Since(since).Round(time.Second))
+		fmt.Fprintf(&times, "%-16s %s after the repairing commit\n", app, time.Since(since).Round(time.Second))
 	}
+	s.show("when-a-superseded-sync-gives-way", times.String())
 	s.untilOperation(rolling, repair, common.OperationSucceeded, "")
 	s.untilOperation(blocked, repair, common.OperationSucceeded, "")
 	s.untilOperation(slow, broken, common.OperationSucceeded, "")
