@@ -36,6 +36,8 @@ type Process struct {
 
 	mu       sync.Mutex
 	stopping bool
+	// reaped is when its ID, and its group's, may be another's.
+	reaped bool
 }
 
 // starter starts programs. It is one thread that never ends: Linux kills a child whose parent thread is gone.
@@ -67,7 +69,7 @@ func Start(spec Spec) (*Process, error) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", spec.Name, err), log.Close())
 	}
 	go func() {
-		p.err = errors.Join(command.Wait(), log.Close())
+		p.err = errors.Join(p.reap(), log.Close())
 		close(p.done)
 	}()
 	return p, nil
@@ -126,5 +128,11 @@ func (p *Process) Thaw() { p.signal(syscall.SIGCONT) }
 // PID is that of the process.
 func (p *Process) PID() int { return p.command.Process.Pid }
 
-// signal reaches the process and its children. It is too late for one that has ended.
-func (p *Process) signal(s syscall.Signal) { _ = syscall.Kill(-p.command.Process.Pid, s) }
+// signal reaches the process and its children. It is too late for one that has ended: another may have its ID.
+func (p *Process) signal(s syscall.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.reaped {
+		_ = syscall.Kill(-p.PID(), s)
+	}
+}

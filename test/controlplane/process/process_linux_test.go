@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -180,6 +182,65 @@ func TestARunLeavesNoProcessAndNoPort(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestASignalReachesNobodyWhoHasGotTheIDOfOneThatEnded(t *testing.T) {
+	for what, signal := range map[string]func(*Process){
+		"Freeze": (*Process).Freeze, "Kill": (*Process).Kill, "Stop": func(p *Process) { p.Stop(t.Context(), time.Second) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			told := filepath.Join(t.TempDir(), "told")
+			ended, other := shell(t, "exit 0"), shell(t, "until [ -e "+told+" ]; do sleep 0.02; done; exit 7")
+			defer other.Kill()
+			<-ended.done
+			// What the kernel does when all of them were given away.
+			ended.command.Process.Pid = other.PID()
+			signal(ended)
+			if err := os.WriteFile(told, nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case <-other.done:
+			case <-time.After(time.Minute):
+				t.Fatal("the other process was stopped")
+			}
+			var exit *exec.ExitError
+			if !errors.As(other.err, &exit) || exit.ExitCode() != 7 {
+				t.Errorf("the other process did not end as it was told to: %v", other.err)
+			}
+		})
+	}
+}
+
+func TestWhatAProcessLeavesBehindEndsWithIt(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "child")
+	// A shell that ends at once, while its child has its group.
+	parent := shell(t, "sleep 600 & echo $! >"+file)
+	<-parent.done
+	if parent.err != nil {
+		t.Fatal(parent.err)
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	child, err := strconv.Atoi(strings.TrimSpace(string(content)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := wait("the child is gone", func() error { return gone(child) }); err != nil {
+		t.Error(err, syscall.Kill(child, syscall.SIGKILL))
+	}
+}
+
+// shell starts a script.
+func shell(t *testing.T, script string) *Process {
+	t.Helper()
+	p, err := Start(Spec{Name: script, Path: "/bin/sh", Args: []string{"-c", script}, Log: filepath.Join(t.TempDir(), "log")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // gone is nil when no process has an ID, or one that has ended and whose new parent has not asked how.
