@@ -4,10 +4,12 @@ package e2e
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/tidegate/tidegate/test/controlplane"
 	"github.com/tidegate/tidegate/test/sets"
 )
 
@@ -34,7 +36,7 @@ var headings = map[string]string{"planned": "Tidegate", "unplanned": "no waves",
 // document is the table for readers: only what is the same on every machine.
 func (t *trials) document(all []sets.Set) string {
 	var out strings.Builder
-	out.WriteString(intro)
+	fmt.Fprintf(&out, intro, t.versionOfArgoCD())
 	for _, set := range all {
 		fmt.Fprintf(&out, "| [%s](../test/sets/%s.yaml) | %s |", set.Name, set.Name, linked(set.About))
 		var waited []string
@@ -72,7 +74,7 @@ const race = `[^1]: A race: custom resources are refused unless the API server h
 const intro = `# At the first attempt
 
 Sets of manifests that people report trouble with, each synced as one Application into an empty namespace of a real cluster,
-by Argo CD 2.14.21: with Tidegate's waves, with none (Argo CD's own order of kinds), and with a wave for each kind, as people
+by Argo CD %s: with Tidegate's waves, with none (Argo CD's own order of kinds), and with a wave for each kind, as people
 number them by hand. ` + "`make e2e`" + ` makes this table, and fails when it is out of date.
 
 *First attempt* is an operation that succeeds without a retry. Without waves that only says that everything was accepted: Argo
@@ -88,6 +90,18 @@ start. Where a Secret is made only of what waits for its pods they have to be st
 `
 
 var report = regexp.MustCompile(`([\w.-]+/[\w.-]+)#(\d+)`)
+
+// versionOfArgoCD is that of our go.mod, which is that of the servers.
+func (s *suite) versionOfArgoCD() string {
+	s.Helper()
+	dir, err := controlplane.ModuleFolder(s.Context(), "github.com/argoproj/argo-cd/v2")
+	s.must(err)
+	_, version, found := strings.Cut(filepath.Base(dir), "@v")
+	if !found {
+		s.Fatalf("%s is not the folder of a version", dir)
+	}
+	return version
+}
 
 // linked makes links of the reports that a text names.
 func linked(text string) string {
