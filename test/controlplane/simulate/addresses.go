@@ -24,9 +24,6 @@ const (
 const address = "192.0.2.1"
 
 func addAddresses(w *world) error {
-	if w.NoAddresses {
-		return nil
-	}
 	if err := ctrl.NewControllerManagedBy(w.manager).Named("load-balancers").For(&corev1.Service{}).Complete(&loadBalancers{w}); err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func start(t *testing.T) *cluster {
 	t.Cleanup(func() { must(t, os.RemoveAll(sockets)) })
 	t.Cleanup(c.stop)
 	c.startServers(filepath.Join(sockets, "egress"))
-	c.simulate(simulate.Options{EgressSocket: filepath.Join(sockets, "egress"), Autoscale: true})
+	c.simulate(simulate.Options{EgressSocket: filepath.Join(sockets, "egress")})
 	capacity := corev1.ResourceList{
 		corev1.ResourceCPU: resource.MustParse("100"), corev1.ResourceMemory: resource.MustParse("100Gi"), corev1.ResourcePods: resource.MustParse("1000"),
 	}

@@ -55,11 +55,6 @@ type Options struct {
 
 	// Tags decide what becomes of a container by the tag of its image. Nil is DefaultTags.
 	Tags Tags
-	// NoAddresses is a cluster in which nobody hands out addresses. One object is left without by an annotation.
-	NoAddresses bool
-	// Autoscale keeps HorizontalPodAutoscalers as in a cluster with metrics in which the load never changes. The real
-	// controller must not run beside it.
-	Autoscale bool
 
 	// Log is told what starts, and about errors that are tried again. Its zero value drops it.
 	Log logr.Logger
@@ -135,7 +130,7 @@ func Start(ctx context.Context, options Options) (*Simulation, error) {
 		return nil, fmt.Errorf("simulate: %w", err)
 	}
 	// The last one takes the socket, which nothing gives back before the simulation runs.
-	parts := []part{addPods, addStorage, addOperators, addInjection, addAddresses, addAutoscaling, addEgress}
+	parts := []part{addPods, addStorage, addOperators, addInjection, addAddresses, addEgress}
 	for _, add := range parts {
 		if err := add(w); err != nil {
 			return nil, fmt.Errorf("simulate: %w", err)

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -45,7 +44,6 @@ func TestSimulation(t *testing.T) {
 		{"a certificate's bundle comes with the certificate", injection},
 		{"an aggregated API is available when its pods are ready", aggregated},
 		{"addresses come, later, or never do", addresses},
-		{"an autoscaler keeps replicas within its bounds", autoscaler},
 		{"a Secret goes with the ExternalSecret that it was made for", secretGoes},
 		{"everything goes on after a restart of the API server", restart},
 	} {
@@ -571,37 +569,6 @@ func (c *cluster) ingress(ctx context.Context, name string, addresses int) error
 		err = fmt.Errorf("ingress %s has addresses %v", name, found.Status.LoadBalancer.Ingress)
 	}
 	return err
-}
-
-func autoscaler(c *cluster) {
-	c.apply(fmt.Sprintf(operator, "scaled", "", ""))
-	c.apply(`
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: scaled}
-spec: {minReplicas: 3, maxReplicas: 5, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: scaled}}`)
-	c.untilAvailable("scaled", 3)
-	if err := simulate.Autoscale(c.Context(), c.config, "default", "scaled", 6); err == nil {
-		c.Error("an autoscaler went beyond its bounds")
-	}
-	must(c, simulate.Autoscale(c.Context(), c.config, "default", "scaled", 4))
-	c.untilAvailable("scaled", 4)
-	c.until("the autoscaler reports", func(ctx context.Context) error {
-		var found autoscalingv2.HorizontalPodAutoscaler
-		err := c.Get(ctx, client.ObjectKey{Namespace: "default", Name: "scaled"}, &found)
-		if err == nil && (found.Status.CurrentReplicas != 4 || len(found.Status.Conditions) != 3) {
-			err = fmt.Errorf("its status is %+v", found.Status)
-		}
-		return err
-	})
-	deployment, err := c.get(c.Context(), "apps/v1", "Deployment", "scaled")
-	must(c, err)
-	for _, entry := range deployment.GetManagedFields() {
-		if entry.Manager == "kube-controller-manager" && entry.Subresource == "scale" {
-			return
-		}
-	}
-	c.Errorf("nobody knows that the autoscaler has scaled: %v", deployment.GetManagedFields())
 }
 
 func restart(c *cluster) {
