@@ -153,9 +153,8 @@ func (s *suite) repair(r rollout, history *controlplane.History, revision string
 		if err != nil {
 			return err
 		}
-		out.at = time.Now()
 		if refusal(app, revision) != "" {
-			out.fate = never
+			out.fate, out.at = never, time.Now()
 			return nil
 		}
 		_, err = history.First("the repaired Deployment", runs("repaired"))
@@ -173,6 +172,7 @@ func (s *suite) repair(r rollout, history *controlplane.History, revision string
 	case out.fate == never && (err != nil || given.At > repaired.At):
 		s.Errorf("%s: Argo CD gives the repair up before the broken rollout has given up: %v", r.name, err)
 	case out.fate == never:
+		return out
 	case err != nil || given.At > repaired.At:
 		out.fate = atOnce
 		if r.path == "" {
@@ -182,6 +182,7 @@ func (s *suite) repair(r rollout, history *controlplane.History, revision string
 	default:
 		out.fate = afterDeadline
 	}
+	out.at = repaired.Seen
 	return out
 }
 
