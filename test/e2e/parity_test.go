@@ -114,7 +114,9 @@ func (s *suite) pushForStockKustomize(stock *stockRepository, app *v1alpha1.Appl
 	stock.git(s, "checkout", "--quiet", "--detach", stock.revision)
 	s.must(stock.componentsAsDirectories())
 	if len(substitutions) > 0 {
-		s.must(stock.substitute(app.Spec.Source.Path, substitutions))
+		for _, folder := range strings.Split(app.Annotations[v1alpha1.AnnotationKeyManifestGeneratePaths], ";") {
+			s.must(stock.substitute(folder, substitutions))
+		}
 	}
 	stock.git(s, "add", "--all")
 	stock.git(s, "commit", "--quiet", "--allow-empty", "--message", "For stock kustomize")
