@@ -90,6 +90,9 @@ func (s *Stack) Stop(ctx context.Context) error {
 // Remove removes all files.
 func (s *Stack) Remove() error { return os.RemoveAll(s.Dir) }
 
+// Program is the path of one of the servers' programs, as package servers calls it.
+func (s *Stack) Program(name string) string { return s.run.programs[name] }
+
 // Part begins a part of a test: Logs are of what comes from now on. Its end goes back to the part around it.
 func (s *Stack) Part() (end func()) { return s.run.part() }
 

@@ -110,9 +110,15 @@ func (t *Tidegate) StartPlugin(ctx context.Context, mode PluginMode) error {
 	if t.Plugin, err = t.run.start(spec); err != nil {
 		return err
 	}
-	socket := filepath.Join(t.stack.ArgoCD.Plugins, "tidegate.sock")
-	return t.run.until(ctx, "the plugin answers", func(ctx context.Context) error { return pluginAnswers(ctx, socket) })
+	return t.run.until(ctx, "the plugin answers", func(ctx context.Context) error { return pluginAnswers(ctx, t.socket()) })
 }
+
+// socket is where repo-server finds the plugin.
+func (t *Tidegate) socket() string { return filepath.Join(t.stack.ArgoCD.Plugins, "tidegate.sock") }
+
+// PluginProgram is the path of the program that repo-server talks to. Only Linux tells: elsewhere the error is
+// errors.ErrUnsupported.
+func (t *Tidegate) PluginProgram() (string, error) { return listener(t.socket()) }
 
 // pluginManifest is the shipped plugin.yaml, or one of the same name that runs kustomize.
 func pluginManifest(mode PluginMode) (string, error) {

@@ -69,8 +69,11 @@ func (s *suite) repairsTheDeployment() {
 	container.EnvFrom[1].SecretRef.Name = "somebody-elses"
 	deployment.Labels["version"] = "theirs"
 	s.must(s.Staging.Patch(s.Context(), deployment, client.MergeFrom(want)))
-	s.until("Argo CD repairs the Deployment", func(context.Context) error {
-		got := s.paymentsAPI(s.Staging, "payments-staging")
+	s.until("Argo CD repairs the Deployment", func(ctx context.Context) error {
+		got, err := paymentsAPI(ctx, s.Staging, "payments-staging")
+		if err != nil {
+			return err
+		}
 		return differ(
 			[]any{want.Labels, want.Spec.Template.Spec.Containers}, []any{got.Labels, got.Spec.Template.Spec.Containers})
 	})
@@ -81,7 +84,10 @@ func (s *suite) repairsTheDeployment() {
 func (s *suite) untilReplicas(want int32) {
 	s.Helper()
 	s.until(fmt.Sprintf("payments-api has %d replicas", want), func(ctx context.Context) error {
-		deployment := s.paymentsAPI(s.Staging, "payments-staging")
+		deployment, err := paymentsAPI(ctx, s.Staging, "payments-staging")
+		if err != nil {
+			return err
+		}
 		if got := deployment.Status; *deployment.Spec.Replicas != want || got.Replicas != want || got.ReadyReplicas != want {
 			return fmt.Errorf("it has %d, and %d are ready", *deployment.Spec.Replicas, got.ReadyReplicas)
 		}

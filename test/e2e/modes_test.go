@@ -21,8 +21,11 @@ import (
 func (s *suite) bothModes() {
 	s.withParameters()
 	s.delivers("native")
+	s.parityOf("ledger-worker-staging", "ledger-worker-production") // now with parameters
+	s.answeredBy(s.Tidegate.Binary("tidegate-plugin"))
 	native, refusal := s.rendered(), s.refusal()
 	s.must(s.Tidegate.RestartPlugin(s.Context(), controlplane.Exec))
+	s.answeredBy(s.Program("argocd"))
 	if diff := cmp.Diff(native, s.rendered()); diff != "" {
 		s.Errorf("manifests (-native +exec):\n%s", diff)
 	}
@@ -42,6 +45,19 @@ func (s *suite) bothModes() {
 	s.promote("staging", "sha-0ddba11", "sha-cafe000")
 	s.untilReported("Synced", "Healthy", "payments-api-staging")
 	s.runs(s.Staging, "payments-staging", "sha-cafe000", 6)
+}
+
+// answeredBy fails the test unless repo-server is answered by a program. Argo CD's is called argocd-cmp-server by a variable.
+func (s *suite) answeredBy(program string) {
+	s.Helper()
+	got, err := s.Tidegate.PluginProgram()
+	if errors.Is(err, errors.ErrUnsupported) {
+		return
+	}
+	s.must(err)
+	if got != program {
+		s.Errorf("repo-server is answered by %s, want %s", got, program)
+	}
 }
 
 // withParameters gives the Applications of ledger-worker parameters of the plugin: waves, and a substitution that its

@@ -39,6 +39,7 @@ func TestPipeline(t *testing.T) {
 	s.part("replicas are the autoscaler's, everything else is Git's", (*suite).drift)
 	s.part("the plugin renders what Argo CD renders", (*suite).parity)
 	s.part("both servers of the plugin do the same", (*suite).bothModes)
+	s.part("nobody was told of a sync of production twice", (*suite).toldOnce)
 }
 
 // limitedRights tries, as Argo CD is on production, what its credentials must not allow. That they allow what it needs is seen
@@ -68,7 +69,7 @@ func (s *suite) limitedRights() {
 // part runs a part of a test. The next ones cannot do without it.
 func (s *suite) part(name string, run func(*suite)) {
 	s.Helper()
-	if !s.Run(name, func(t *testing.T) { run(&suite{T: t, Stack: s.Stack}) }) {
+	if !s.Run(name, func(t *testing.T) { run(newSuite(t, s.Stack)) }) {
 		s.FailNow()
 	}
 }
@@ -200,24 +201,35 @@ func (s *suite) web() string {
 	return "https://" + strings.TrimSuffix(strings.TrimPrefix(s.Repository.URL, "file://"), ".git")
 }
 
-// told waits until a channel has got a message, and fails the test if it has got it more than once.
+// told waits until a channel has got a message.
 func (s *suite) told(channel, message string) {
 	s.Helper()
 	s.until(fmt.Sprintf("%s gets %q", channel, message), func(context.Context) error {
-		got := 0
-		for _, m := range s.Slack.Messages() {
-			if m.Channel == channel && strings.TrimSpace(m.Text) == message {
-				got++
-			}
-		}
-		switch {
-		case got > 1:
-			return controlplane.Never(fmt.Errorf("it got it %d times: %q", got, s.Slack.Messages()))
-		case got == 0:
-			return fmt.Errorf("it has got %q", s.Slack.Messages())
+		if got := s.messages(channel); !slices.Contains(got, message) {
+			return fmt.Errorf("it has got %q", got)
 		}
 		return nil
 	})
+}
+
+// messages are what a channel has got until now.
+func (s *suite) messages(channel string) []string {
+	var out []string
+	for _, m := range s.Slack.Messages() {
+		if m.Channel == channel {
+			out = append(out, strings.TrimSpace(m.Text))
+		}
+	}
+	return out
+}
+
+// toldOnce fails the test if the on-call channel was told of one of the three syncs of production more than once, long after
+// it was told first. The messages of each differ.
+func (s *suite) toldOnce() {
+	got := s.messages("devops-oncall")
+	if distinct := slices.Compact(slices.Sorted(slices.Values(got))); len(got) != 3 || len(distinct) != 3 {
+		s.Errorf("devops-oncall has got %q, want one message for each of three syncs", got)
+	}
 }
 
 // runs fails the test unless payments-api runs a version in so many ready pods, and in no others.
@@ -240,9 +252,14 @@ func (s *suite) runs(cluster *controlplane.Cluster, namespace, tag string, repli
 
 func (s *suite) paymentsAPI(cluster *controlplane.Cluster, namespace string) *appsv1.Deployment {
 	s.Helper()
-	deployment := &appsv1.Deployment{}
-	s.must(cluster.Get(s.Context(), client.ObjectKey{Namespace: namespace, Name: "payments-api"}, deployment))
+	deployment, err := paymentsAPI(s.Context(), cluster, namespace)
+	s.must(err)
 	return deployment
+}
+
+func paymentsAPI(ctx context.Context, cluster *controlplane.Cluster, namespace string) (*appsv1.Deployment, error) {
+	deployment := &appsv1.Deployment{}
+	return deployment, cluster.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "payments-api"}, deployment)
 }
 
 // podsOf are the pods of a namespace that are there to stay.

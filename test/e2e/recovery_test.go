@@ -37,7 +37,11 @@ func (s *suite) recovery() {
 
 	s.must(s.ApplyRoot(s.Context()))
 	s.until("the same Applications are there again", func(ctx context.Context) error {
-		return differ(before, s.essentials())
+		now, err := s.readEssentials(ctx)
+		if err != nil {
+			return err
+		}
+		return differ(before, now)
 	})
 	s.untilReported("Synced", "Healthy", slices.Sorted(maps.Keys(before))...)
 	for _, name := range inProduction {
@@ -61,10 +65,15 @@ func differ(before, after any) error {
 // essentials are all Applications as the platform wants them.
 func (s *suite) essentials() map[string]v1alpha1.Application {
 	s.Helper()
-	all, err := s.Applications(s.Context())
+	all, err := s.readEssentials(s.Context())
 	s.must(err)
+	return all
+}
+
+func (s *suite) readEssentials(ctx context.Context) (map[string]v1alpha1.Application, error) {
+	all, err := s.Applications(ctx)
 	for name, app := range all {
 		all[name] = essential(app)
 	}
-	return all
+	return all, err
 }

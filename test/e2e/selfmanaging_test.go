@@ -91,12 +91,14 @@ spec:
 `,
 	"overlays/staging/kustomization.yaml": `namespace: payments-staging
 resources: [../../base]
-components: [image-tag.yaml]
+components:
+- image-tag.yaml
 `,
 	"overlays/staging/image-tag.yaml": "kind: Kustomization\nimages: [{name: ghcr.io/myorg/reports, newTag: sha-1111111}]\n",
 	"overlays/production/kustomization.yaml": `namespace: payments-production
 resources: [../../base]
-components: [image-tag.yaml]
+components:
+- image-tag.yaml
 `,
 	"overlays/production/image-tag.yaml": "kind: Kustomization\nimages: [{name: ghcr.io/myorg/reports, newTag: v1.0.0}]\n",
 }
@@ -111,6 +113,7 @@ func (s *suite) newService() {
 	s.untilReported("Synced", "Healthy", "reports-staging")
 	s.untilReported("OutOfSync", "Missing", "reports-production")
 
+	s.parityOf("reports-staging", "reports-production")
 	now := s.essentials()
 	delete(now, "reports-staging")
 	delete(now, "reports-production")

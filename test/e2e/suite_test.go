@@ -16,7 +16,7 @@ import (
 func start(t *testing.T, options controlplane.Options) *suite {
 	t.Helper()
 	options.Progress = os.Stderr
-	s := &suite{T: t}
+	s := newSuite(t, nil)
 	stack, err := controlplane.New(s.Context(), options)
 	if stack != nil {
 		t.Cleanup(func() { stop(t, stack) })
@@ -45,18 +45,23 @@ func stop(t *testing.T, stack *controlplane.Stack) {
 type suite struct {
 	*testing.T
 	*controlplane.Stack
+	// ctx ends with the test, and early enough to say what was missing when go test's -timeout is near.
+	ctx context.Context
 }
 
-// Context is that of the test. It ends early enough to say what was missing when go test's -timeout is near.
-func (s *suite) Context() context.Context {
-	timeout, limited := s.Deadline()
-	if !limited {
-		return s.T.Context()
+// newSuite is a test, or a part of one, on a control plane.
+func newSuite(t *testing.T, stack *controlplane.Stack) *suite {
+	s := &suite{T: t, Stack: stack, ctx: t.Context()}
+	if timeout, limited := t.Deadline(); limited {
+		ctx, cancel := controlplane.BeforeTimeout(t.Context(), timeout)
+		t.Cleanup(cancel)
+		s.ctx = ctx
 	}
-	ctx, cancel := controlplane.BeforeTimeout(s.T.Context(), timeout)
-	s.Cleanup(cancel)
-	return ctx
+	return s
 }
+
+// Context is that of the test.
+func (s *suite) Context() context.Context { return s.ctx }
 
 // Run runs a part of the test. When it fails, logs are shown from its beginning on.
 func (s *suite) Run(name string, part func(*testing.T)) bool {

@@ -80,7 +80,7 @@ func TestACommitThatComesDuringARolloutIsNotForgotten(t *testing.T) {
 	for _, a := range arrivals {
 		t.Run(a.name, func(t *testing.T) {
 			t.Parallel()
-			(&suite{T: t, Stack: s.Stack}).arrives(a, during, newer)
+			newSuite(t, s.Stack).arrives(a, during, newer)
 		})
 	}
 }

@@ -20,7 +20,7 @@ func TestWaves(t *testing.T) {
 	for name, scenario := range map[string]func(*suite){"Order": order, "Deletion": deletion, "StuckRollout": stuckRollout} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			scenario(&suite{T: t, Stack: s.Stack})
+			scenario(newSuite(t, s.Stack))
 		})
 	}
 }
