@@ -56,7 +56,7 @@ func Divide(memory int64) Budget {
 	part := (memory - own) / shares
 	b.Store, b.Streams, b.Tree, b.Renders = storeShare*part, streamsShare*part, treeShare*part, rendersShare*part
 	b.Most = b.Store + b.Streams + b.Tree + b.Renders + own*3/4
-	b.Soft = min(memory/4, b.Most)
+	b.Soft = min(memory/5, b.Most)
 	if limited {
 		b.Child = min(maxChild, childShare*part)
 		b.Children = int(min(cores, max(1, childShare*part/max(1, b.Child))))
