@@ -66,7 +66,7 @@ func (f *guarded) clusterRelabelled() {
 	}
 	f.sumsUp(`(?m)^web-production +held +`+services+` +the labels of the cluster production have changed: .*`,
 		`(?m)^ledger-production +held +`+services+` +the labels`,
-		`(?m)^`+services+`: \d+ of \d+ Applications stay, at revision [0-9a-f]{40}\n  To let go all 7 that are held: kubectl annotate applicationset `+services+` `)
+		`(?m)^`+services+`: \d+ of \d+ Applications stay, at revision [0-9a-f]{40}\n  To let go all 7 that are held, with everything that they have delivered: kubectl annotate applicationset `+services+` `)
 
 	// What is not concerned goes on.
 	f.add("fresh", "staging")
@@ -160,7 +160,7 @@ func (f *guarded) noRepository() {
 	f.must(f.MoveRepository(true))
 	f.tells(seen, "SourcesInDoubt", "the repository cannot be read, and is served as it was")
 	f.why("web-staging", guard.Frozen, "the repository cannot be read")
-	f.sumsUp(`(?m)^` + services + `: nothing changes, \d+ Applications: everything stays as it is, and no new Application comes: .*the repository cannot be read`)
+	f.sumsUp(`(?m)^` + services + `: \d+ Applications stay as they are, and 0 wait: everything stays as it is, and no new Application comes: .*the repository cannot be read`)
 	f.label(productionSecret, "drained")
 	f.why("web-production", guard.Frozen)
 	f.asks()
