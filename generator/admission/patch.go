@@ -14,10 +14,13 @@ import (
 // directive is a key by which a strategic merge patch takes away what it does not name.
 const directive = "$patch"
 
+// written stands for what an expression of a templatePatch writes.
+const written = "x"
+
 var (
-	// A line of a templatePatch that only says which others there are, and an expression within one.
-	controlLine = regexp.MustCompile(`(?m)^[ \t]*\{\{.*\}\}[ \t]*$`)
-	expression  = regexp.MustCompile(`(?s)\{\{.*?\}\}`)
+	// What in a templatePatch only says which parts of it there are, and an expression whose value is written.
+	control    = regexp.MustCompile(`(?s)\{\{-?\s*(?:if|else|end|range|with|define|block|break|continue|/\*|\$\w+\s*:?=).*?\}\}`)
+	expression = regexp.MustCompile(`(?s)\{\{.*?\}\}`)
 	// A name in the metadata of a templatePatch, in YAML's block and flow style and in JSON.
 	nameField    = regexp.MustCompile(`(?m)(^|[{,])[ \t\n]*["']?name["']?[ \t]*:`)
 	isMetadata   = regexp.MustCompile(`^["'{ ]*metadata["']?[ \t]*:`)
@@ -45,8 +48,8 @@ func patch(spec *v1alpha1.ApplicationSetSpec) string {
 // changes tells whether a templatePatch sets the name, and whether it drops metadata that it does not name. Its templates may
 // make of it what is no YAML before they are executed; then its text tells.
 func changes(text string) (setsName, drops bool) {
-	plain := expression.ReplaceAllString(controlLine.ReplaceAllString(text, ""), "x")
-	setsName = nameField.MatchString(metadata(text)) || nameField.MatchString(inFlow(plain))
+	plain := expression.ReplaceAllString(control.ReplaceAllString(text, ""), written)
+	setsName = nameField.MatchString(metadata(plain)) || nameField.MatchString(inFlow(plain))
 	var parsed map[string]any
 	if err := yaml.Unmarshal([]byte(plain), &parsed); err != nil {
 		return setsName, strings.Contains(text, directive)
@@ -59,10 +62,10 @@ func changes(text string) (setsName, drops bool) {
 // dropped tells whether a part of a patch drops one of its fields, or all that it does not name.
 func dropped(patch map[string]any, field string) bool {
 	_, directed := patch[directive]
-	value, named := patch[field]
-	within, _ := value.(map[string]any)
+	given, named := patch[field]
+	within, _ := given.(map[string]any)
 	_, replaced := within[directive]
-	return directed || replaced || named && value == nil
+	return directed || replaced || named && given == nil
 }
 
 // metadata is what a templatePatch says of the metadata itself in block style: the lines below it that are the least indented, or
@@ -74,7 +77,7 @@ func metadata(patch string) string {
 		text := strings.TrimLeft(line, " \t")
 		depth := len(line) - len(text)
 		switch {
-		case text == "" || strings.HasPrefix(text, "#") || strings.HasPrefix(text, "{{"):
+		case text == "" || text == written || strings.HasPrefix(text, "#"):
 		case depth == 0 || isMetadata.MatchString(text) && !inside:
 			if inside = isMetadata.MatchString(text); inside {
 				_, rest, _ := strings.Cut(text, ":")
