@@ -1,5 +1,5 @@
 // Command soak asks the plugin's server for thousands of renders, over commits that change something each time, with many
-// clients of which some give up, and shows whether its memory stays flat: the server's and its children's together.
+// clients of which some give up and some mean harm, and shows whether its memory stays flat: the server's and its children's together.
 //
 //	go run ./test/bench/soak -plugin bin/tidegate-plugin
 package main

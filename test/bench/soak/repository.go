@@ -92,16 +92,24 @@ func (r *repository) request(commit, service int, schema, whole bool) (request, 
 	if err != nil {
 		return request{}, err
 	}
-	sum := sha256.Sum256(content)
-	messages := []*protocol.AppStreamRequest{{Request: &protocol.AppStreamRequest_Metadata{Metadata: &protocol.ManifestRequestMetadata{
-		AppName: dir, AppRelPath: dir, Checksum: hex.EncodeToString(sum[:]), Size: int64(len(content)),
-		Env: []*protocol.EnvEntry{{Name: "ARGOCD_APP_NAME", Value: fmt.Sprintf("s%d", service)}, {Name: "ARGOCD_APP_NAMESPACE", Value: "staging"}},
-	}}}}
-	for chunk := range slices.Chunk(content, 1024) { // as Argo CD's client does
-		messages = append(messages, &protocol.AppStreamRequest{Request: &protocol.AppStreamRequest_File{File: &protocol.File{Chunk: chunk}}})
-	}
+	messages := messages(content, dir, fmt.Sprintf("s%d", service), "")
 	want := fmt.Sprintf(`"image":"api:v%d"`, version(service, commit))
 	return request{messages: messages, want: want, refused: service%25 == 24}, nil
+}
+
+// messages are what Argo CD sends for an Application in a folder of an archive.
+func messages(archive []byte, dir, app, repository string) []*protocol.AppStreamRequest {
+	sum := sha256.Sum256(archive)
+	out := []*protocol.AppStreamRequest{{Request: &protocol.AppStreamRequest_Metadata{Metadata: &protocol.ManifestRequestMetadata{
+		AppName: dir, AppRelPath: dir, Checksum: hex.EncodeToString(sum[:]), Size: int64(len(archive)),
+		Env: []*protocol.EnvEntry{
+			{Name: "ARGOCD_APP_NAME", Value: app}, {Name: "ARGOCD_APP_NAMESPACE", Value: "staging"}, {Name: "ARGOCD_APP_SOURCE_REPO_URL", Value: repository},
+		},
+	}}}}
+	for chunk := range slices.Chunk(archive, 1024) { // as Argo CD's client does
+		out = append(out, &protocol.AppStreamRequest{Request: &protocol.AppStreamRequest_File{File: &protocol.File{Chunk: chunk}}})
+	}
+	return out
 }
 
 // all packs the whole repository, once for each commit.

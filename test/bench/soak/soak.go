@@ -58,14 +58,14 @@ func Soak(ctx context.Context, plugin string, load Load) (report *Report, err er
 	if err != nil {
 		return nil, err
 	}
-	server := exec.CommandContext(ctx, plugin, "serve", "--http-address="+web, "--loglevel=fatal", "--config-dir-path="+dir, fmt.Sprintf("--memory=%d", load.Memory))
+	server := exec.CommandContext(ctx, plugin, "serve", "--http-address="+web, "--loglevel=fatal", "--pprof", "--config-dir-path="+dir, fmt.Sprintf("--memory=%d", load.Memory))
 	server.Env = append(os.Environ(), "ARGOCD_PLUGINSOCKFILEPATH="+dir)
 	var said bytes.Buffer
 	server.Stderr = &said
 	if err := server.Start(); err != nil {
 		return nil, err
 	}
-	s := &soak{load: load, repository: newRepository(load.Services, load.Commits), server: server.Process.Pid}
+	s := &soak{load: load, repository: newRepository(load.Services, load.Commits), server: server.Process.Pid, web: web}
 	if err = s.run(ctx, filepath.Join(dir, "soak.sock")); err == nil {
 		s.report.stored, s.report.dropped, err = store(ctx, web)
 	}
@@ -78,7 +78,8 @@ func Soak(ctx context.Context, plugin string, load Load) (report *Report, err er
 type soak struct {
 	load       Load
 	repository *repository
-	server     int
+	server     int    // its process
+	web        string // where its metrics are
 	next       atomic.Int64
 	mutex      sync.Mutex
 	report     Report
@@ -95,36 +96,63 @@ func (s *soak) run(ctx context.Context, socket string) error {
 	if _, err := client.CheckPluginConfiguration(ctx, &emptypb.Empty{}, grpc.WaitForReady(true)); err != nil {
 		return err
 	}
+	for i := range s.report.held {
+		if err := s.round(ctx, client, s.load.Requests*(i+1)/len(s.report.held)); err != nil {
+			return err
+		}
+		if s.report.held[i], err = held(ctx, s.web); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// round asks until so many requests have been made, and a hostile tenant attacks meanwhile.
+func (s *soak) round(ctx context.Context, client protocol.ConfigManagementPluginServiceClient, until int) error {
+	attacking, end := context.WithCancel(ctx)
+	defer end()
+	attacks := make(chan error, 1)
+	go func() { attacks <- s.attacks(attacking, client) }()
 	errs := make(chan error, s.load.Clients)
 	for range s.load.Clients {
-		go func() { errs <- s.client(ctx, client) }()
+		go func() { errs <- s.client(ctx, client, until) }()
 	}
 	var all []error
 	for range s.load.Clients {
 		all = append(all, <-errs)
 	}
-	return errors.Join(all...)
+	end()
+	return errors.Join(append(all, <-attacks)...)
 }
 
-// client asks until all has been asked.
-func (s *soak) client(ctx context.Context, client protocol.ConfigManagementPluginServiceClient) error {
+// client asks until so many requests have been made.
+func (s *soak) client(ctx context.Context, client protocol.ConfigManagementPluginServiceClient, until int) error {
 	for {
 		n := int(s.next.Add(1)) - 1
-		if n >= s.load.Requests {
+		if n >= until {
+			s.next.Add(-1)
 			return nil
 		}
 		outcome, err := s.ask(ctx, client, n)
 		if err != nil {
 			return fmt.Errorf("request %d: %w", n, err)
 		}
-		memory, err := resident(s.server)
-		if err != nil {
+		if err := s.add(outcome); err != nil {
 			return err
 		}
-		s.mutex.Lock()
-		s.report.add(outcome, memory)
-		s.mutex.Unlock()
 	}
+}
+
+// add reports what became of a request, and how much memory there is in use after it.
+func (s *soak) add(o outcome) error {
+	memory, err := resident(s.server)
+	if err != nil {
+		return err
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.report.add(o, memory)
+	return nil
 }
 
 // ask makes one request and checks its answer.

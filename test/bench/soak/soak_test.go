@@ -34,7 +34,7 @@ func TestMemoryStaysFlatUnderManyClients(t *testing.T) {
 
 func TestWhatIsNotAsItMustBeIsSeen(t *testing.T) {
 	store := cmpserver.Divide(1000 << 20).Store
-	flat := Report{counts: [3]int{20, 5, 5}, stored: store, dropped: store}
+	flat := Report{counts: [4]int{20, 5, 4, 1}, held: [3]float64{40, 50, 50}, stored: store, dropped: store}
 	for i := range 30 {
 		flat.memory = append(flat.memory, float64(100+i%7))
 	}
@@ -42,15 +42,11 @@ func TestWhatIsNotAsItMustBeIsSeen(t *testing.T) {
 		t.Error(err)
 	}
 	for name, change := range map[string]func(*Report){
-		"memory that grows": func(r *Report) {
-			for i := range r.memory {
-				r.memory[i] = float64(100 + 10*i)
-			}
-		},
+		"memory that grows":             func(r *Report) { r.held[2] = 80 },
 		"more memory than there is":     func(r *Report) { r.memory[15] = 1001 },
 		"a store that holds too much":   func(r *Report) { r.stored++ },
 		"a store that was never full":   func(r *Report) { r.dropped = 0 },
-		"requests that all come to one": func(r *Report) { r.counts = [3]int{30, 0, 0} },
+		"requests that all come to one": func(r *Report) { r.counts = [4]int{30, 0, 0, 0} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			changed := flat

@@ -22,26 +22,49 @@ func freePort() (string, error) {
 
 // store asks the server how much its store holds, and how much it has dropped for want of room.
 func store(ctx context.Context, web string) (holds, dropped int64, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+web+"/metrics", nil)
+	text, err := get(ctx, "http://"+web+"/metrics")
 	if err != nil {
 		return 0, 0, err
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, 0, err
-	}
-	text, err := io.ReadAll(response.Body)
-	if err = errors.Join(err, response.Body.Close()); err != nil {
-		return 0, 0, err
-	}
-	holds, err = metric(string(text), "store_bytes")
-	dropped, more := metric(string(text), "store_dropped_bytes_total")
+	holds, err = metric(text, "tidegate_plugin_store_bytes")
+	dropped, more := metric(text, "tidegate_plugin_store_dropped_bytes_total")
 	return holds, dropped, errors.Join(err, more)
 }
 
-// metric is the value of one of the plugin's metrics.
+// held is what the server has in use, in MiB, once the garbage is collected.
+func held(ctx context.Context, web string) (float64, error) {
+	for range 2 { // what pools and cleanups held goes with the second
+		if _, err := get(ctx, "http://"+web+"/debug/pprof/heap?gc=1"); err != nil {
+			return 0, err
+		}
+	}
+	text, err := get(ctx, "http://"+web+"/metrics")
+	if err != nil {
+		return 0, err
+	}
+	bytes, err := metric(text, "go_memstats_heap_alloc_bytes")
+	return float64(bytes) / (1 << 20), err
+}
+
+func get(ctx context.Context, url string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(response.Body)
+	if err = errors.Join(err, response.Body.Close()); err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", url, response.Status)
+	}
+	return string(text), err
+}
+
+// metric is the value of one of the server's metrics.
 func metric(text, name string) (int64, error) {
-	_, after, found := strings.Cut(text, "\ntidegate_plugin_"+name+" ")
+	_, after, found := strings.Cut(text, "\n"+name+" ")
 	if !found {
 		return 0, fmt.Errorf("the server has no metric %s", name)
 	}
