@@ -139,10 +139,15 @@ func (s *suite) driftInProduction() {
 	}
 	s.untouched(s.Production, audit, before)
 
+	// What a human's sync then undoes is not the number of replicas that somebody chose.
+	s.must(s.Production.Scale(s.Context(), "payments-production", "payments-api", 8))
 	s.must(s.Sync(s.Context(), "payments-api-production"))
 	s.untilReported("Synced", "Healthy", "payments-api-production")
 	s.must(s.Production.Get(s.Context(), key, budget))
 	if *budget.Spec.MaxUnavailable != intstr.FromInt32(1) {
 		s.Errorf("a human's sync has left the PodDisruptionBudget at %s", budget.Spec.MaxUnavailable)
+	}
+	if got := *s.paymentsAPI(s.Production, "payments-production").Spec.Replicas; got != 8 {
+		s.Errorf("payments-api has %d replicas in production after a human's sync, want 8, as it was scaled", got)
 	}
 }

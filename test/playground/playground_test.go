@@ -45,6 +45,32 @@ func TestTheFirstHalfHour(t *testing.T) {
 	p.interrupt()
 }
 
+// TestNothingOutlivesAPlaygroundThatIsKilled kills one that cannot end its servers any more.
+func TestNothingOutlivesAPlaygroundThatIsKilled(t *testing.T) {
+	p := begin(t)
+	p.must(controlplane.Until(t.Context(), "the playground has most of its servers", func(context.Context) error {
+		if children := p.children(); len(children) < 10 {
+			return fmt.Errorf("it has %d: %v", len(children), children)
+		}
+		return nil
+	}))
+	children := p.children()
+	p.must(p.Process.Kill())
+	if err := p.Wait(); err == nil {
+		t.Error("the playground has ended by itself")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	p.must(controlplane.Until(ctx, "every server has ended", func(context.Context) error {
+		for pid, name := range children {
+			if commandOf(pid) == name {
+				return fmt.Errorf("process %s, %s, is left", pid, name)
+			}
+		}
+		return nil
+	}))
+}
+
 // promise is what somebody sees, sooner or later, who runs a command.
 type promise struct {
 	// command is words of it.
@@ -86,6 +112,7 @@ var promises = []promise{
 type playground struct {
 	*testing.T
 	*exec.Cmd
+	output       *bufio.Reader
 	instructions string
 	// setting is what the person's shell has been told before.
 	setting string
@@ -93,8 +120,8 @@ type playground struct {
 	printed bytes.Buffer
 }
 
-// open starts a playground, and waits until it has said what to try.
-func open(t *testing.T) *playground {
+// begin starts a playground.
+func begin(t *testing.T) *playground {
 	t.Helper()
 	p := &playground{T: t, Cmd: exec.Command(os.Args[0]), tried: map[string]bool{}}
 	p.Env = append(os.Environ(), started+"=1")
@@ -103,9 +130,16 @@ func open(t *testing.T) *playground {
 	p.must(err)
 	p.must(p.Start())
 	t.Cleanup(p.end)
-	lines := bufio.NewReader(output)
+	p.output = bufio.NewReader(output)
+	return p
+}
+
+// open starts a playground, and waits until it has said what to try.
+func open(t *testing.T) *playground {
+	t.Helper()
+	p := begin(t)
 	for !strings.Contains(p.instructions, "Ctrl-C ends everything.") {
-		line, err := lines.ReadString('\n')
+		line, err := p.output.ReadString('\n')
 		p.instructions += line
 		if err != nil {
 			t.Fatal(errors.Join(err, p.Wait()), &p.printed)
@@ -225,4 +259,14 @@ func (p *playground) children() map[string]string {
 		}
 	}
 	return out
+}
+
+// commandOf is the command of a process, as children give it; empty where it has ended.
+func commandOf(pid string) string {
+	content, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
+	name, state, _ := strings.Cut(string(content), ") ")
+	if err != nil || strings.HasPrefix(state, "Z") {
+		return ""
+	}
+	return name
 }

@@ -60,14 +60,14 @@ func start(t *testing.T) *cluster {
 	t.Helper()
 	programs, err := servers.Build(t.Context(), os.Stderr)
 	must(t, err)
-	c := &cluster{T: t, dir: t.TempDir(), programs: programs, processes: map[string]*process.Process{}}
-	// A socket's path has a limit that a test's folder exceeds.
-	sockets, err := os.MkdirTemp("", "simulate-")
+	// A socket's path has a limit that a test's own folder exceeds.
+	dir, err := os.MkdirTemp("", "simulate-")
 	must(t, err)
-	t.Cleanup(func() { must(t, os.RemoveAll(sockets)) })
+	c := &cluster{T: t, dir: dir, programs: programs, processes: map[string]*process.Process{}}
+	t.Cleanup(c.clear)
 	t.Cleanup(c.stop)
-	c.startServers(filepath.Join(sockets, "egress"))
-	c.simulate(simulate.Options{EgressSocket: filepath.Join(sockets, "egress")})
+	c.startServers(c.file("egress.sock"))
+	c.simulate(simulate.Options{EgressSocket: c.file("egress.sock")})
 	capacity := corev1.ResourceList{
 		corev1.ResourceCPU: resource.MustParse("100"), corev1.ResourceMemory: resource.MustParse("100Gi"), corev1.ResourcePods: resource.MustParse("1000"),
 	}
@@ -195,6 +195,23 @@ func (c *cluster) stop() {
 			c.Error(err)
 		}
 		running.Stop(context.Background(), time.Second)
+	}
+}
+
+// clear removes the cluster's folder. After a failure it stays, and the ends of the logs in it are shown.
+func (c *cluster) clear() {
+	if !c.Failed() {
+		must(c, os.RemoveAll(c.dir))
+		return
+	}
+	for name := range c.processes {
+		log, err := os.ReadFile(c.file(name + ".log"))
+		if err != nil {
+			c.Error(err)
+			continue
+		}
+		lines := strings.Split(strings.TrimSpace(string(log)), "\n")
+		c.Logf("the last lines of %s:\n%s", c.file(name+".log"), strings.Join(lines[max(0, len(lines)-12):], "\n"))
 	}
 }
 
