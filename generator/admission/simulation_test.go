@@ -173,11 +173,11 @@ func (s *simulation) cause(app *application, desired map[string]*params.Set) str
 }
 
 // isAt tells whether an Application was made from the folder of a parameter set, or for its service and environment, on its
-// cluster. What it was made for is not known where its annotation cannot be read.
+// cluster.
 func (app *application) isAt(set *params.Set) bool {
 	made := app.generated
 	return made.Spec.Destination.Server == set.Cluster.Server && (made.Spec.Source.Path == set.Path ||
-		app.edited != unreadable && made.Labels[params.ServiceLabel] == set.Service && made.Labels[params.EnvironmentLabel] == set.Environment)
+		made.Labels[params.ServiceLabel] == set.Service && made.Labels[params.EnvironmentLabel] == set.Environment)
 }
 
 // moves tells whether an Application that is desired and not live would deliver what one has delivered that nothing desires, and
