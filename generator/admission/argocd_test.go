@@ -26,10 +26,13 @@ import (
 
 // argocd does with answers what Argo CD's ApplicationSet controller does: its own code makes Applications of the parameter
 // sets, with the template that is shipped; then those of new names are created, others updated, and what is live under a name
-// that is not among them is deleted (createOrUpdateInCluster, deleteInCluster).
+// that is not among them is deleted (createOrUpdateInCluster, deleteInCluster). That it does the same as the controller itself is
+// looked at in some of the sequences.
 type argocd struct {
 	set  v1alpha1.ApplicationSet
 	apps map[string]*application
+	// missing are the servers of clusters that Argo CD does not have.
+	missing map[string]bool
 	// uids is how many Applications there ever were.
 	uids int
 }
@@ -74,21 +77,33 @@ func (a *argocd) list() []live.Application {
 	return out
 }
 
-// apply does with an answer what Argo CD does.
+// apply does with an answer what Argo CD does. It neither creates nor updates what is for a cluster that it does not have
+// (validateGeneratedApplications), and what it deletes there is gone at once, since it takes its finalizer away
+// (removeFinalizerOnInvalidDestination).
 func (a *argocd) apply(d *admission.Decision, now time.Time) (created, deleted []string) {
 	desired := rendered(d)
 	for _, name := range slices.Sorted(maps.Keys(desired)) {
-		if app := a.apps[name]; app != nil {
+		app := a.apps[name]
+		switch {
+		case a.missing[desired[name].Spec.Destination.Server]:
+		case app != nil:
 			app.is(desired[name])
-			continue
+		default:
+			a.create(desired[name], now)
+			created = append(created, name)
 		}
-		a.create(desired[name], now)
-		created = append(created, name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.apps)) {
-		if desired[name] == nil && !a.apps[name].Deleting {
-			a.apps[name].Deleting = true
+		app := a.apps[name]
+		if desired[name] != nil {
+			continue
+		}
+		if !app.Deleting {
+			app.Deleting = true
 			deleted = append(deleted, name)
+		}
+		if a.missing[app.DestinationServer] {
+			delete(a.apps, name)
 		}
 	}
 	return created, deleted

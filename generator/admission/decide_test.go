@@ -265,6 +265,28 @@ going api-staging
 going web-staging
 waiting api-staging-s predecessor api-staging
 waiting web-staging-s predecessor web-staging`},
+		{name: "the old name is being deleted, tells of another folder, and has no annotation", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two, platform: renamed},
+			change: func(w *admission.World) {
+				for _, at := range []int{1, 3} {
+					w.Live[at].Deleting, w.Live[at].Parameters, w.Live[at].Path = true, "", "elsewhere"
+				}
+			},
+			want: `answer api-production web-production
+going api-staging
+going web-staging
+waiting api-staging-s predecessor api-staging
+waiting web-staging-s predecessor web-staging`},
+		{name: "the old name is being deleted, has no annotation, and is in another namespace, or of another environment", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two, platform: renamed},
+			change: func(w *admission.World) {
+				for _, at := range []int{1, 3} {
+					w.Live[at].Deleting, w.Live[at].Parameters, w.Live[at].Path = true, "", "elsewhere"
+				}
+				w.Live[1].DestinationNamespace = "other"
+				w.Live[3].Labels = w.Live[2].Labels
+			},
+			want: `answer api-staging-s api-production web-staging-s web-production
+going api-staging
+going web-staging`},
 		{name: "in doubt, one has the annotation of another one", before: scene{overlays: both, clusters: two}, after: scene{overlays: both, clusters: two},
 			change: func(w *admission.World) { w.Unknown, w.Live[3].Parameters = "never read", w.Live[0].Parameters },
 			want:   `refused unreadable 409`},
@@ -374,6 +396,14 @@ released api-staging overlay-gone shown-by-git`},
 			},
 			want: `answer api-production web-staging web-production api-staging
 held api-staging renamed not-shown-by-git
+waiting pay-staging predecessor api-staging`},
+		{name: "a service whose overlay cannot be rendered comes where one without an annotation is being deleted", before: scene{overlays: both, clusters: two}, after: scene{overlays: "pay/staging api/production web/staging web/production", clusters: two},
+			change: func(w *admission.World) {
+				w.Live[1].Deleting, w.Live[1].Parameters, w.Live[1].DestinationNamespace = true, "", "pay-staging"
+				w.Ground.Unrendered["services/pay/overlays/staging"] = true
+			},
+			want: `answer api-production web-staging web-production
+going api-staging
 waiting pay-staging predecessor api-staging`},
 		{name: "the same is delivered to another cluster", before: scene{overlays: both, clusters: two}, after: scene{overlays: "pay/production api/production web/staging web/production", clusters: two},
 			change: func(w *admission.World) {

@@ -89,6 +89,8 @@ type gone struct {
 	Removal
 	app *live.Application
 	set params.Set
+	// at is where its resources are.
+	at []place
 	// clusterConfig says that it is the configuration of a cluster, overLimit that it is of a removal of more than the limit.
 	clusterConfig, overLimit bool
 }

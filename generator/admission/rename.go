@@ -27,14 +27,23 @@ func places(set *params.Set) []place {
 	return out
 }
 
+// places are those of its parameter set, and those that the Application itself is in: its annotation may not be readable, or
+// may have been edited to tell of others.
 func (g *gone) places() []place {
 	var out []place
 	if g.Cause != UnreadableAnnotation {
 		out = places(&g.set)
 	}
+	service, environment := g.app.Labels[params.ServiceLabel], g.app.Labels[params.EnvironmentLabel]
 	for _, cluster := range []string{g.app.DestinationServer, g.app.DestinationName} {
-		if cluster != "" && g.app.Path != "" {
+		if cluster == "" {
+			continue
+		}
+		if g.app.Path != "" {
 			out = append(out, place{cluster: cluster, namespace: g.app.DestinationNamespace, path: g.app.Path})
+		}
+		if service != "" {
+			out = append(out, place{cluster: cluster, namespace: g.app.DestinationNamespace, service: service, environment: environment})
 		}
 	}
 	return out
@@ -47,7 +56,8 @@ func (d *deciding) successors() {
 	}
 	from := map[place][]*gone{}
 	for _, g := range slices.Concat(d.gone, d.going) {
-		for _, at := range g.places() {
+		g.at = g.places()
+		for _, at := range g.at {
 			from[at] = append(from[at], g)
 		}
 	}
@@ -124,7 +134,9 @@ func (d *deciding) succeeds(set *params.Set, g *gone) {
 // mayMove takes what goes from where a new Application comes for its predecessor, while it is not known what that delivers.
 func (d *deciding) mayMove(set *params.Set) {
 	for _, g := range slices.Concat(d.gone, d.going) {
-		if g.set.Environment == set.Environment && g.set.Cluster.Server == set.Cluster.Server && g.set.Namespace == set.Namespace {
+		if slices.ContainsFunc(g.at, func(at place) bool {
+			return at.environment == set.Environment && at.namespace == set.Namespace && (at.cluster == set.Cluster.Server || at.cluster == set.Cluster.Name)
+		}) {
 			d.succeeds(set, g)
 		}
 	}

@@ -36,6 +36,8 @@ type simulation struct {
 	behind bool
 	// readOnly says that nothing can be written into annotations of the ApplicationSet.
 	readOnly bool
+	// controller is Argo CD's own, which then gets what the simulated one gets; nil in most sequences.
+	controller *controller
 }
 
 // oldView is a repository as it was seen some time ago.
@@ -173,11 +175,11 @@ func (s *simulation) cause(app *application, desired map[string]*params.Set) str
 }
 
 // isAt tells whether an Application was made from the folder of a parameter set, or for its service and environment, on its
-// cluster. What it was made for is not known where its annotation cannot be read.
+// cluster.
 func (app *application) isAt(set *params.Set) bool {
 	made := app.generated
 	return made.Spec.Destination.Server == set.Cluster.Server && (made.Spec.Source.Path == set.Path ||
-		app.edited != unreadable && made.Labels[params.ServiceLabel] == set.Service && made.Labels[params.EnvironmentLabel] == set.Environment)
+		made.Labels[params.ServiceLabel] == set.Service && made.Labels[params.EnvironmentLabel] == set.Environment)
 }
 
 // moves tells whether an Application that is desired and not live would deliver what one has delivered that nothing desires, and
@@ -220,7 +222,10 @@ func (s *simulation) poll() error {
 		before[name] = *app
 	}
 	places := s.predecessors(desired)
-	created, deleted := s.apply(decision, s.now)
+	created, deleted, err := s.applied(decision)
+	if err != nil {
+		return err
+	}
 	if err := s.loses(deleted, allowed); err != nil {
 		return err
 	}
@@ -240,11 +245,35 @@ func (s *simulation) poll() error {
 	return s.admits(created, before, desired, places)
 }
 
+// applied is what Argo CD creates and deletes when it is answered.
+func (s *simulation) applied(decision *admission.Decision) (created, deleted []string, err error) {
+	s.miss()
+	if s.controller != nil {
+		return s.controller.answered(s.argocd, decision, s.now)
+	}
+	created, deleted = s.apply(decision, s.now)
+	return created, deleted, nil
+}
+
+// miss tells Argo CD which clusters there are not.
+func (s *simulation) miss() {
+	s.missing = map[string]bool{}
+	for name, state := range s.clusters {
+		s.missing["https://"+name] = state == gone
+	}
+}
+
 // refused checks that an error was needed: Argo CD then does nothing.
 func (s *simulation) refused(err error, world admission.World, desired map[string]*params.Set) error {
 	var refusal *admission.Refusal
 	if !errors.As(err, &refusal) {
 		return fmt.Errorf("%w is no Refusal", err)
+	}
+	if s.controller != nil {
+		s.miss()
+		if err := s.controller.refused(s.argocd, refusal); err != nil {
+			return err
+		}
 	}
 	if refusal.Kind == admission.Unreadable {
 		for _, app := range s.apps {
