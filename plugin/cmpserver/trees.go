@@ -17,8 +17,9 @@ import (
 
 // trees shares unpacked archives. Their checksum is the fast way to one that was unpacked before; since it changes with
 // the time of a checkout, trees that hold the same are one whatever their checksums. The store keeps what may be of use
-// again, of some trees only the outline; what a request holds is found as well while it does, however large it is. Of those that are too large for the store
-// the last one stays after that, until others need its room: a monorepo that is sent whole is sent for each Application.
+// again, of some trees only the outline; what a request holds is found as well while it does, however large it is. Of
+// those that are too large for the store the last one stays after that, until others need its room: a monorepo that is
+// sent whole is sent for each Application.
 type trees struct {
 	store  *store.Store
 	queue  *generate.Queue
