@@ -93,9 +93,9 @@ func New(options Options) *Server {
 		}},
 		Queue: generate.NewQueue(s.budget.Children),
 	}
-	// What is known is answered at once; only what has to be rendered is worth to be shared and queued for.
+	// What is known is answered at once; only what has to be rendered is worth to be unpacked, shared and queued for.
 	s.generator = generate.Named{Next: generate.Recalled{
-		Next:  generate.NewShared(generate.Escalating{InProcess: inProcess, InChild: inChild}),
+		Next:  generate.Unpacked{Next: generate.NewShared(generate.Escalating{InProcess: inProcess, InChild: inChild})},
 		Store: kept,
 	}}
 	s.metrics = newMetrics(s, inProcess, inChild)

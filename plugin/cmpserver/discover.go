@@ -58,7 +58,7 @@ func (d Discover) check() error {
 
 // matches says whether there is a file of the rule's name or pattern, seen from the Application's folder.
 func (s *Server) matches(ctx context.Context, request *received, discover Discover) (bool, error) {
-	tree, err := s.tree(ctx, request)
+	tree, _, err := s.outline(ctx, request)
 	if err != nil {
 		return false, err
 	}

@@ -51,13 +51,14 @@ func newMetrics(s *Server, inProcess, inChild *generate.Limited) *metrics {
 	lookups := func(level string, count *atomic.Int64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: prefix + "tree_lookups_total", ConstLabels: prometheus.Labels{"level": level},
-			Help: "Trees that requests needed, by how they came by them: checksum (the same archive had come before), content (another " +
-				"archive had held the same files), unpacked (none had).",
+			Help: "Trees that requests needed, by how they came by them: checksum (the same archive had come before), outline (it had, and " +
+				"of its files only the hashes were left; where that was not enough, it counts as unpacked too), content (another archive had " +
+				"held the same files), unpacked (none had, or nothing was left of it).",
 		}, func() float64 { return float64(count.Load()) })
 	}
 	running := func(l *generate.Limited) float64 { all, _ := l.Running(); return float64(all) }
 	m.registry.MustRegister(m.bytes, m.renders, m.latency, m.refusals, m.requests,
-		lookups("checksum", &s.trees.from.checksum), lookups("content", &s.trees.from.content), lookups("unpacked", &s.trees.from.unpacked),
+		lookups("checksum", &s.trees.from.checksum), lookups("outline", &s.trees.from.outline), lookups("content", &s.trees.from.content), lookups("unpacked", &s.trees.from.unpacked),
 		gauge("trees", "Unpacked archives in memory.", func() float64 { return float64(s.trees.count()) }),
 		gauge("store_bytes", "Memory taken by trees and renders that may be of use again.", func() float64 { return float64(s.trees.store.Bytes()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{

@@ -232,6 +232,49 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 	}
 }
 
+// The store has room for the contents of two of these folders, whose render reads the same in each.
+func TestWhatWasRenderedIsNotUnpackedAgainWhenItsFilesHadNoRoom(t *testing.T) {
+	path, web := socket(t), freePort(t)
+	budget := cmpserver.Divide(0)
+	budget.Store = 1 << 20
+	end := runWith(t, cmpserver.Options{Budget: budget}, cmpserver.Endpoints{Socket: path, HTTP: web, Drain: time.Minute})
+	client := dial(t, path)
+	const folders = 10
+	var archives [][]byte
+	for i := range folders {
+		archives = append(archives, pack(t, with(service, "app/dashboard.json", strings.Repeat(fmt.Sprint(i), 400<<10))))
+	}
+	want := func(text string, archive []byte, env ...string) {
+		t.Helper()
+		manifests, err := generate(t.Context(), client, ask("app", archive, env...))
+		if err != nil || len(manifests) != 1 || !strings.Contains(manifests[0], text) {
+			t.Errorf("got %q, %v, want %s", manifests, err, text)
+		}
+	}
+	for range 2 {
+		for _, content := range archives {
+			want("eu-west-1", content, region)
+		}
+	}
+	counts := func(lines ...string) {
+		t.Helper()
+		text := get(t, "http://"+web+"/metrics")
+		for _, line := range lines {
+			if !strings.Contains(text, "\n"+line+"\n") {
+				t.Errorf("the metrics lack %s", line)
+			}
+		}
+	}
+	counts(`tidegate_plugin_tree_lookups_total{level="unpacked"} 10`, `tidegate_plugin_renders_total{from="cache"} 19`,
+		`tidegate_plugin_trees 2`, `tidegate_plugin_tree_lookups_total{level="outline"} 8`)
+	// What has not been rendered is, from all that was sent.
+	want("us-east-1", archives[0], "ARGOCD_ENV_REGION=us-east-1")
+	counts(`tidegate_plugin_tree_lookups_total{level="unpacked"} 11`, `tidegate_plugin_renders_total{from="render"} 2`)
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+}
+
 // repacked is another archive of the same files.
 func repacked(t *testing.T, content []byte) []byte {
 	t.Helper()

@@ -64,7 +64,7 @@ func (s *Server) manifests(ctx context.Context, request *received) (result gener
 	for _, warning := range warnings {
 		s.options.Log.Warn(warning, "application", variables["ARGOCD_APP_NAME"])
 	}
-	tree, err := s.tree(ctx, request)
+	tree, unpack, err := s.outline(ctx, request)
 	if err != nil {
 		return result, err
 	}
@@ -76,9 +76,21 @@ func (s *Server) manifests(ctx context.Context, request *received) (result gener
 	by := request.asker()
 	place := plugin.Place(dir, variables["ARGOCD_APP_SOURCE_PATH"])
 	return s.generator.Generate(ctx, generate.Request{
-		Tree: tree, Place: place, Dir: path.Join(place, dir), App: variables["ARGOCD_APP_NAME"], Settings: settings,
+		Tree: tree, Unpack: unpack, Place: place, Dir: path.Join(place, dir), App: variables["ARGOCD_APP_NAME"], Settings: settings,
 		Tenant: by.tenant, Asker: by.app,
 	})
+}
+
+// outline returns the tree of a request, or its outline, if that is what is left of it, and what unpacks all of it.
+func (s *Server) outline(ctx context.Context, request *received) (*archive.Tree, generate.Unpack, error) {
+	if request.tree == nil {
+		if outline := s.trees.outlined(request.Checksum); outline != nil && !outline.Whole() {
+			s.trees.from.outline.Add(1)
+			return outline, func(ctx context.Context) (*archive.Tree, error) { return s.tree(ctx, request) }, nil
+		}
+	}
+	tree, err := s.tree(ctx, request)
+	return tree, nil, err
 }
 
 // tree returns the tree of a request; in the place of its archive, if that has to be unpacked.

@@ -17,8 +17,9 @@ import (
 
 // trees shares unpacked archives. Their checksum is the fast way to one that was unpacked before; since it changes with
 // the time of a checkout, trees that hold the same are one whatever their checksums. The store keeps what may be of use
-// again; what a request holds is found as well while it does, however large it is. Of those that are too large for the store
-// the last one stays after that, until others need its room: a monorepo that is sent whole is sent for each Application.
+// again, of some trees only the outline; what a request holds is found as well while it does, however large it is. Of
+// those that are too large for the store the last one stays after that, until others need its room: a monorepo that is
+// sent whole is sent for each Application.
 type trees struct {
 	store  *store.Store
 	queue  *generate.Queue
@@ -38,8 +39,9 @@ type trees struct {
 
 // levels count how requests came by their trees.
 type levels struct {
-	// checksum: the same archive had been unpacked; content: another that held the same; unpacked: none had.
-	checksum, content, unpacked atomic.Int64
+	// checksum: the same archive had been unpacked; outline: it had, and its outline is left; content: another that held the
+	// same; unpacked: none had.
+	checksum, outline, content, unpacked atomic.Int64
 }
 
 // holding is a tree that requests hold. It takes room once.
@@ -163,9 +165,19 @@ type (
 	hashKey     archive.Hash
 )
 
-// byChecksum returns a tree that was unpacked from an archive of that checksum, or nil. Only checksums that were
-// compared with an archive lead to one.
-func (t *trees) byChecksum(checksum string) *archive.Tree {
+// byChecksum returns a whole tree that was unpacked from an archive of that checksum, or nil.
+func (t *trees) byChecksum(checksum string) *archive.Tree { return whole(t.outlined(checksum)) }
+
+func whole(tree *archive.Tree) *archive.Tree {
+	if tree == nil || !tree.Whole() {
+		return nil
+	}
+	return tree
+}
+
+// outlined returns such a tree or its outline, or nil. Only checksums that were compared with an archive lead to one. No room
+// is set aside for an outline: it is to be used at once.
+func (t *trees) outlined(checksum string) *archive.Tree {
 	t.mutex.Lock()
 	hash, ok := t.checksums[checksum]
 	t.mutex.Unlock()
@@ -180,7 +192,7 @@ func (t *trees) byChecksum(checksum string) *archive.Tree {
 	return t.byHash(hash)
 }
 
-// byHash returns a tree that is held or kept, or nil.
+// byHash returns a tree that is held or kept, an outline that is kept, or nil.
 func (t *trees) byHash(hash archive.Hash) *archive.Tree {
 	kept, _ := t.store.Get(hashKey(hash)) // first: this is a use of it
 	t.mutex.Lock()
@@ -235,7 +247,7 @@ func (t *trees) unpackNow(ctx context.Context, checksum string, content []byte, 
 	if err != nil {
 		return nil, nil, err
 	}
-	if known := t.byHash(tree.Hash()); known != nil {
+	if known := whole(t.byHash(tree.Hash())); known != nil {
 		tree = known
 		t.from.content.Add(1)
 	} else {
@@ -287,5 +299,5 @@ func (t *trees) count() int {
 		spare = 1
 	}
 	t.mutex.Unlock()
-	return spare + t.store.Count(func(value any) bool { _, ok := value.(*archive.Tree); return ok })
+	return spare + t.store.Count(func(value any) bool { tree, ok := value.(*archive.Tree); return ok && tree.Whole() })
 }

@@ -107,6 +107,35 @@ func TestATreeHoldsWhatWasSent(t *testing.T) {
 	}
 }
 
+func TestAnOutlineTellsOfATreeAllButItsContents(t *testing.T) {
+	tree, err := unpack(t, archive.Limits{}, file("app/large", strings.Repeat("x", 1<<20)), file("app/empty", ""), link("latest", "app"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	outline := tree.Outline()
+	if !tree.Whole() || outline.Whole() || outline.Hash() != tree.Hash() {
+		t.Error("it is not told from its tree, or is that of another")
+	}
+	if got, want := outline.Bytes(), tree.Bytes()-1<<20; got != want {
+		t.Errorf("it takes %d bytes, want %d", got, want)
+	}
+	if !slices.Equal(slices.Collect(outline.Names()), slices.Collect(tree.Names())) || outline.Resolve("latest") != "app" {
+		t.Error("it has other paths")
+	}
+	for name := range tree.Names() {
+		mode, hash := outline.At(name)
+		if wantMode, want := tree.At(name); mode != wantMode || hash != want {
+			t.Errorf("%s is something else", name)
+		}
+	}
+	if content, err := outline.ReadFile("app/large"); err == nil || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file whose content is not kept reads as %q, %v", content, err)
+	}
+	if content, err := tree.ReadFile("app/large"); err != nil || len(content) != 1<<20 {
+		t.Errorf("the tree has lost its own: %d bytes, %v", len(content), err)
+	}
+}
+
 func TestGitsOwnFilesAreNoPartOfATree(t *testing.T) {
 	with, err := unpack(t, archive.Limits{}, header{tar.TypeDir, ".git", ""}, file(".git/config", "url = https://token@example.com"),
 		file("modules/x/.git", "gitdir: ../.git/modules/x"), file("modules/x/a", "1"), file(".gitignore", "x"))

@@ -205,6 +205,30 @@ func TestLinksToLongPathsTakeRoomLikeFiles(t *testing.T) {
 	wantRefusal(t, pack(t, headers...), archive.Limits{Kept: 2 << 20}, "too large")
 }
 
+// A path that is not plain ASCII stands in a record beside others, all of which would be kept with it.
+func TestOfAHeaderOnlyThePathIsKept(t *testing.T) {
+	var out bytes.Buffer
+	zip := gzip.NewWriter(&out)
+	files := tar.NewWriter(zip)
+	for i := range 100 {
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: fmt.Sprintf("é%d", i), PAXRecords: map[string]string{"A.comment": strings.Repeat("x", 900<<10)}}
+		if err := files.WriteHeader(header); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(files.Close(), zip.Close()); err != nil {
+		t.Fatal(err)
+	}
+	before := live()
+	tree, err := archive.Unpack(t.Context(), &out, archive.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if taken := int64(live()) - int64(before); taken > 1<<20 {
+		t.Errorf("%d MiB are in use for %d empty files", taken>>20, tree.Len())
+	}
+}
+
 func TestWhatATreeIsSaidToTakeIsWhatItTakes(t *testing.T) {
 	var headers []header
 	for i := range 20_000 {

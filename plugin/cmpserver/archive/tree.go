@@ -19,12 +19,14 @@ type Tree struct {
 	entries []entry // sorted by name
 	hash    Hash
 	bytes   int64
+	// outline says that it is one.
+	outline bool
 }
 
 // entry is a file, a folder or a link. The root has none.
 type entry struct {
 	name string
-	// data is the content of a file or the target of a link; nil for a file that is too large to be kept.
+	// data is the content of a file or the target of a link; nil for a file that is too large to be kept, and in an outline.
 	data []byte
 	// hash is that of the content or target.
 	hash Hash
@@ -38,6 +40,31 @@ func (t *Tree) Hash() Hash { return t.hash }
 
 // Bytes is about how much memory the tree takes.
 func (t *Tree) Bytes() int64 { return t.bytes }
+
+// Outline is the tree without the contents of its files, of which it has only the hashes: enough to tell what there is, and
+// whether a file is still the same.
+func (t *Tree) Outline() *Tree {
+	o := &Tree{entries: slices.Clone(t.entries), hash: t.hash, bytes: t.bytes, outline: true}
+	for i := range o.entries {
+		if e := &o.entries[i]; e.mode.IsRegular() {
+			o.bytes -= int64(len(e.data))
+			e.data = nil
+		}
+	}
+	return o
+}
+
+// Whole says that the tree is no outline.
+func (t *Tree) Whole() bool { return !t.outline }
+
+// Shrunk is the outline of a tree that there is no room for, and how many bytes it takes.
+func (t *Tree) Shrunk() (any, int64) {
+	if t.outline {
+		return t, t.bytes
+	}
+	o := t.Outline()
+	return o, o.bytes
+}
 
 // Len is how many files, folders and links there are.
 func (t *Tree) Len() int { return len(t.entries) }
@@ -85,7 +112,7 @@ func (t *Tree) ReadLink(name string) (string, error) {
 	return string(e.data), nil
 }
 
-// ReadFile returns a copy of a regular file: others read the same tree.
+// ReadFile returns a copy of a regular file: others read the same tree. It is an error where the content is not kept.
 func (t *Tree) ReadFile(name string) ([]byte, error) {
 	e := t.find(name)
 	switch {

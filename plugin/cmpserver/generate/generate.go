@@ -23,7 +23,10 @@ type Generator interface {
 
 // Request says what to make manifests of.
 type Request struct {
+	// Tree is what to render, or its outline.
 	Tree *archive.Tree
+	// Unpack is what makes all of the tree of its outline; nil: the tree is whole.
+	Unpack Unpack
 	// Place is where the tree lies in its repository; "." where it is all of it.
 	Place string
 	// Dir is the folder of the kustomization in the repository.
@@ -36,6 +39,9 @@ type Request struct {
 	// Asker is the Application that takes turns with the tenant's others, App or not.
 	Asker string
 }
+
+// Unpack returns a whole tree.
+type Unpack func(ctx context.Context) (*archive.Tree, error)
 
 // key is everything but the tree that the manifests depend on, if of the substitutions they depend on those of these
 // names at most.

@@ -12,7 +12,8 @@ import (
 
 // Store keeps values. When there is no room for a new one, it drops those that were cheapest to make for the room they
 // take and have not been asked for since: GreedyDual-Size (Cao and Irani, 1997). So one large tree goes before a
-// thousand renders that took longer to make, and what nobody asks for any more goes in the end.
+// thousand renders that took longer to make, and what nobody asks for any more goes in the end. A Shrinking one is shrunk
+// first.
 type Store struct {
 	mutex sync.Mutex
 	limit int64
@@ -27,6 +28,12 @@ type Store struct {
 
 // New returns a store of at most so many bytes.
 func New(limit int64) *Store { return &Store{limit: limit, byKey: map[any]*item{}} }
+
+// Shrinking is a value of which something can be kept in less room.
+type Shrinking interface {
+	// Shrunk is what stays, and how many bytes that takes. It is called with the store locked.
+	Shrunk() (value any, bytes int64)
+}
 
 type item struct {
 	key, value any
@@ -70,14 +77,31 @@ func (s *Store) Put(key, value any, bytes int64, cost time.Duration) {
 	bytes += overhead
 	for s.bytes+bytes > s.limit {
 		s.age = s.queue[0].rank
-		s.dropped += s.queue[0].bytes
-		s.drop(s.queue[0])
+		s.shrink(s.queue[0])
 	}
 	worth := float64(cost) / float64(bytes)
 	i := &item{key: key, value: value, bytes: bytes, worth: worth, rank: s.age + worth}
 	s.byKey[key] = i
 	s.bytes += bytes
 	heap.Push(&s.queue, i)
+}
+
+// shrink keeps less of a value, which saves as much for the bytes that it takes now, or drops it.
+func (s *Store) shrink(i *item) {
+	before := i.bytes
+	if value, ok := i.value.(Shrinking); ok {
+		rest, bytes := value.Shrunk()
+		if bytes += overhead; bytes < before {
+			s.dropped += before - bytes
+			s.bytes -= before - bytes
+			i.value, i.bytes, i.worth = rest, bytes, i.worth*float64(before)/float64(bytes)
+			i.rank = s.age + i.worth
+			heap.Fix(&s.queue, i.index)
+			return
+		}
+	}
+	s.dropped += before
+	s.drop(i)
 }
 
 func (s *Store) drop(i *item) {

@@ -63,3 +63,40 @@ func TestAValueIsReplacedNotKeptTwice(t *testing.T) {
 		t.Errorf("value %v, %d bytes", v, s.Bytes())
 	}
 }
+
+// large is a value of which a tenth stays.
+type large int64
+
+func (l large) Shrunk() (any, int64) { return "what stays", int64(l) / 10 }
+
+func TestOfWhatThereIsNoRoomForStaysWhatItNamesAsSmaller(t *testing.T) {
+	s := store.New(100 << 10)
+	for i := range 20 {
+		s.Put(i, large(20<<10), 20<<10, time.Second)
+		if s.Bytes() > 100<<10 {
+			t.Fatalf("%d bytes after %d values", s.Bytes(), i+1)
+		}
+	}
+	whole, shrunk := 0, 0
+	for i := range 20 {
+		switch value, _ := s.Get(i); value {
+		case large(20 << 10):
+			whole++
+		case "what stays":
+			shrunk++
+		}
+	}
+	// 20 of 2 KiB, and one or two of 20.
+	if whole+shrunk < 20 || whole == 0 {
+		t.Errorf("of 20 values %d are whole and something stays of %d", whole, shrunk)
+	}
+	if dropped := s.Dropped(); dropped != int64(shrunk)*(18<<10) {
+		t.Errorf("%d bytes are said to have gone", dropped)
+	}
+	for i := range 10_000 {
+		s.Put("later"+fmt.Sprint(i), "x", 20<<10, time.Minute)
+	}
+	if _, ok := s.Get(0); ok {
+		t.Error("what stays is kept for ever")
+	}
+}

@@ -60,10 +60,11 @@ func measure(dir string) (float64, error) {
 	return (after - before) / float64(len(services)), err
 }
 
-// load reads the files of all services into memory.
+// load reads the YAML files of all services into memory. What no render reads is left out: the more memory is in use, the less
+// often the garbage collector runs, which is no merit of kustomize's.
 func load(dir string, into filesys.FileSystem) error {
 	return filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil || filepath.Ext(path) != ".yaml" {
 			return err
 		}
 		content, err := os.ReadFile(path)
