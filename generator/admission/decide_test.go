@@ -405,6 +405,13 @@ waiting pay-staging predecessor api-staging`},
 			want: `answer api-production web-staging web-production
 going api-staging
 waiting pay-staging predecessor api-staging`},
+		{name: "a cluster's configuration that cannot be rendered comes where a service goes", before: scene{overlays: "api/staging clusters/s", clusters: two}, after: scene{overlays: "api/staging clusters/s", clusters: two, input: params.Input{Kind: params.ClusterConfig}},
+			change: func(w *admission.World) {
+				w.Live[0].DestinationNamespace = w.Desired[0].Namespace
+				w.Ground.Unrendered[w.Desired[0].Path] = true
+			},
+			want: `answer cluster-config-s api-staging
+held api-staging input-narrowed not-shown-by-git`},
 		{name: "the same is delivered to another cluster", before: scene{overlays: both, clusters: two}, after: scene{overlays: "pay/production api/production web/staging web/production", clusters: two},
 			change: func(w *admission.World) {
 				deliver(w, map[string]string{"api": "api", "web": "web", "pay": "api"})

@@ -134,12 +134,16 @@ func (d *deciding) succeeds(set *params.Set, g *gone) {
 // mayMove takes what goes from where a new Application comes for its predecessor, while it is not known what that delivers.
 func (d *deciding) mayMove(set *params.Set) {
 	for _, g := range slices.Concat(d.gone, d.going) {
-		if slices.ContainsFunc(g.at, func(at place) bool {
-			return at.environment == set.Environment && at.namespace == set.Namespace && (at.cluster == set.Cluster.Server || at.cluster == set.Cluster.Name)
-		}) {
+		if g.clusterConfig == (set.Kind == params.ClusterConfig) && slices.ContainsFunc(g.at, func(at place) bool { return at.near(set) }) {
 			d.succeeds(set, g)
 		}
 	}
+}
+
+// near tells whether a place is in the environment, if that has a service, cluster and namespace of a parameter set.
+func (at place) near(set *params.Set) bool {
+	return (at.service != "") == (set.Service != "") && at.environment == set.Environment && at.namespace == set.Namespace &&
+		(at.cluster == set.Cluster.Server || at.cluster == set.Cluster.Name)
 }
 
 // deliveredBefore is one of those that go which has delivered what the new one would.

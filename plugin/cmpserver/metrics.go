@@ -52,7 +52,7 @@ func newMetrics(s *Server, inProcess, inChild *generate.Limited) *metrics {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: prefix + "tree_lookups_total", ConstLabels: prometheus.Labels{"level": level},
 			Help: "Trees that requests needed, by how they came by them: checksum (the same archive had come before), outline (it had, and " +
-				"of its files only the hashes were left; where that was not enough, it counts as unpacked too), content (another archive had " +
+				"of its files only the hashes were left; where that was not enough, it counts as one of the others too), content (another archive had " +
 				"held the same files), unpacked (none had, or nothing was left of it).",
 		}, func() float64 { return float64(count.Load()) })
 	}

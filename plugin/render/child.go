@@ -169,12 +169,12 @@ func (p *process) end() error {
 	return p.command.Wait()
 }
 
-// outOfMemory says whether the Go runtime of the child gave up for want of memory. Where it is the runtime itself that is
-// refused some, it crashes instead: what our code does wrong is a panic, and says so before anything else.
+// outOfMemory says whether the Go runtime of the child gave up for want of memory. Where the runtime itself is refused some, it
+// may crash instead: what our code does wrong is a panic, and says so before anything else.
 func (p *process) outOfMemory() bool {
 	said := p.stderr.Bytes()
 	return bytes.Contains(said, []byte("out of memory")) || bytes.Contains(said, []byte("cannot allocate")) ||
-		bytes.HasPrefix(said, []byte("SIGSEGV"))
+		bytes.HasPrefix(said, []byte("SIGSEGV")) || bytes.HasPrefix(said, []byte("fatal error: unexpected signal"))
 }
 
 // talk is what the parent says to a child.

@@ -100,8 +100,8 @@ func (u *unpacker) take(header *tar.Header) error {
 	if err != nil {
 		return err
 	}
-	if len(header.PAXRecords) > 0 {
-		name = strings.Clone(name) // it is a part of all records of its header, up to 1 MiB, which nothing counts
+	if len(header.PAXRecords) > 0 || len(name) < len(header.Name) {
+		name = strings.Clone(name) // it is a part of the header's records or of a longer path, up to 1 MiB, which nothing counts
 	}
 	if err := u.announced(name, header); err != nil || name == "." || bookkeeping(name) {
 		return err

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tidegate/tidegate/plugin/cmpserver"
 	"github.com/tidegate/tidegate/plugin/cmpserver/protocol"
 )
 
@@ -20,12 +21,15 @@ type threat struct {
 var zeros = strings.Repeat("\x00", 15<<20)
 
 // threats take memory, room or paths that are not theirs.
-var threats = []threat{
-	{files: []file{{"1", zeros}, {"2", zeros}, {"3", zeros}, {"4", zeros}, {"5", zeros}, {"6", zeros}}, says: "unpacks to more than"},
-	{files: []file{{hostileDir + "/kustomization.yaml", greedy(40)}, {hostileDir + "/settings.yaml", settings}}, says: "rendering was stopped, it needed more than"},
-	{files: []file{{hostileDir + "/kustomization.yaml", "resources: [../../../../../etc/passwd]\n"}}, says: "passwd"},
-	{files: []file{{hostileDir + "/kustomization.yaml", "resources: [settings.yaml]\n"}, {hostileDir + "/settings.yaml", laughs(9)}}, says: "alias"},
-	{files: []file{{hostileDir + "/kustomization.yaml", "resources: [" + strings.Repeat("[", 100_000) + "\n"}}, says: "kustomization.yaml"},
+func threats(load Load) []threat {
+	room := cmpserver.Divide(int64(load.Memory) << 20).Tree
+	return []threat{
+		{files: many(room/int64(len(zeros))+1, zeros), says: "unpacks to more than"},
+		{files: []file{{hostileDir + "/kustomization.yaml", greedy(40)}, {hostileDir + "/settings.yaml", settings}}, says: "rendering was stopped, it needed more than"},
+		{files: []file{{hostileDir + "/kustomization.yaml", "resources: [../../../../../etc/passwd]\n"}}, says: "passwd"},
+		{files: []file{{hostileDir + "/kustomization.yaml", "resources: [settings.yaml]\n"}, {hostileDir + "/settings.yaml", laughs(9)}}, says: "alias"},
+		{files: []file{{hostileDir + "/kustomization.yaml", "resources: [" + strings.Repeat("[", 100_000) + "\n"}}, says: "kustomization.yaml"},
+	}
 }
 
 const (
@@ -38,6 +42,7 @@ const attackers = 4
 
 // attacks sends threats, one after the other, until the context ends.
 func (s *soak) attacks(ctx context.Context, client protocol.ConfigManagementPluginServiceClient) error {
+	threats := threats(s.load)
 	archives := make([][]byte, len(threats))
 	for i, threat := range threats {
 		var err error
@@ -60,10 +65,10 @@ func (s *soak) attacks(ctx context.Context, client protocol.ConfigManagementPlug
 }
 
 // attack sends a threat, and wants it refused for what it is.
-func (s *soak) attack(ctx context.Context, client protocol.ConfigManagementPluginServiceClient, archive []byte, says string) error {
+func (s *soak) attack(ctx context.Context, client protocol.ConfigManagementPluginServiceClient, content []byte, says string) error {
 	limited, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
-	manifests, err := send(limited, client, request{messages: messages(archive, hostileDir, "hostile", "https://example.com/hostile")}, false)
+	manifests, err := send(limited, client, request{messages: messages(content, hostileDir, "hostile", "https://example.com/hostile")}, false)
 	switch {
 	case ctx.Err() != nil:
 		return nil
@@ -71,6 +76,15 @@ func (s *soak) attack(ctx context.Context, client protocol.ConfigManagementPlugi
 		return fmt.Errorf("a hostile tenant got %.300q, %.1000v, want an error about %q", manifests, err, says)
 	}
 	return s.add(repelled)
+}
+
+// many are so many files of the same content.
+func many(n int64, content string) []file {
+	out := make([]file, n)
+	for i := range out {
+		out[i] = file{fmt.Sprint(i), content}
+	}
+	return out
 }
 
 // greedy is a kustomization that doubles what it has, again and again.

@@ -89,7 +89,10 @@ func resident(pid int) (float64, error) {
 			continue // a thread that has ended
 		}
 		for child := range strings.FieldsSeq(string(text)) {
-			if own, err := rss(child); err == nil && !sameCommand(child, parent) {
+			if sameCommand(child, parent) {
+				continue
+			}
+			if own, err := rss(child); err == nil {
 				total += own
 			}
 		}

@@ -111,11 +111,19 @@ func (s *soak) run(ctx context.Context, socket string) error {
 func (s *soak) round(ctx context.Context, client protocol.ConfigManagementPluginServiceClient, until int) error {
 	attacking, end := context.WithCancel(ctx)
 	defer end()
+	asking, stop := context.WithCancel(ctx)
+	defer stop()
 	attacks := make(chan error, 1)
-	go func() { attacks <- s.attacks(attacking, client) }()
+	go func() {
+		err := s.attacks(attacking, client)
+		if err != nil {
+			stop()
+		}
+		attacks <- err
+	}()
 	errs := make(chan error, s.load.Clients)
 	for range s.load.Clients {
-		go func() { errs <- s.client(ctx, client, until) }()
+		go func() { errs <- s.client(asking, client, until) }()
 	}
 	var all []error
 	for range s.load.Clients {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // freePort is an address that nobody listens on.
@@ -31,8 +32,35 @@ func store(ctx context.Context, web string) (holds, dropped int64, err error) {
 	return holds, dropped, errors.Join(err, more)
 }
 
-// held is what the server has in use, in MiB, once the garbage is collected.
+// idle waits until the server does nothing: it goes on for a while after those who gave up.
+func idle(ctx context.Context, web string) error {
+	ctx, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	for {
+		text, err := get(ctx, "http://"+web+"/metrics")
+		if err != nil {
+			return fmt.Errorf("waiting until the server does nothing: %w", err)
+		}
+		busy := int64(0)
+		for _, name := range []string{"requests", "running", "children"} {
+			n, err := metric(text, "tidegate_plugin_"+name)
+			if err != nil {
+				return err
+			}
+			busy += n
+		}
+		if busy == 0 {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// held is what the server has in use, in MiB, once it does nothing and the garbage is collected.
 func held(ctx context.Context, web string) (float64, error) {
+	if err := idle(ctx, web); err != nil {
+		return 0, err
+	}
 	for range 2 { // what pools and cleanups held goes with the second
 		if _, err := get(ctx, "http://"+web+"/debug/pprof/heap?gc=1"); err != nil {
 			return 0, err
