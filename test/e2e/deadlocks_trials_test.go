@@ -124,7 +124,8 @@ func (t *trials) server(o ordering) string {
 // It returns what those that wait look like. Those that are over are not left.
 func (t *trials) untilWaiting(left map[string]trial) map[string]string {
 	var waiting map[string]string
-	t.until("all syncs are over, or of waves by hand and waiting for the health of something", func(ctx context.Context) error {
+	// Two dozen at once, some of them with four retries.
+	t.untilWithin(3*patience, "all syncs are over, or of waves by hand and waiting for the health of something", func(ctx context.Context) error {
 		apps, err := t.Applications(ctx)
 		if err != nil {
 			return err

@@ -80,6 +80,12 @@ const patience = 2 * time.Minute
 // until waits until a condition holds, and fails the test when it does not.
 func (s *suite) until(what string, condition func(context.Context) error) {
 	s.Helper()
+	s.untilWithin(patience, what, condition)
+}
+
+// untilWithin waits with another patience.
+func (s *suite) untilWithin(patience time.Duration, what string, condition func(context.Context) error) {
+	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), patience)
 	defer cancel()
 	if err := s.Until(ctx, what, condition); err != nil {

@@ -46,6 +46,10 @@ func main() {
 			b.kustomize, err = filepath.Abs(*kustomize)
 		}
 		if err == nil {
+			// Argo CD's client leaves an empty folder behind for each archive that it packs.
+			err = os.Setenv("TMPDIR", dir)
+		}
+		if err == nil {
 			err = b.run()
 		}
 		_ = os.RemoveAll(dir)
