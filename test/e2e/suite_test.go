@@ -75,7 +75,7 @@ func (s *suite) Run(name string, part func(*testing.T)) bool {
 }
 
 // patience is how long a condition may take to hold, on a busy machine.
-const patience = 2 * time.Minute
+const patience = 3 * time.Minute
 
 // until waits until a condition holds, and fails the test when it does not.
 func (s *suite) until(what string, condition func(context.Context) error) {
