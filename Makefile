@@ -20,7 +20,7 @@ demo: build ## what Tidegate does, on the example: no cluster, no network
 
 .PHONY: test
 test: ## the whole test suite, with the race detector
-	go test -race ./...
+	go test -race -timeout 40m ./...
 
 .PHONY: test-argocd3
 test-argocd3: ## the plugin's server asked by the client of Argo CD 3, which has a module of its own

@@ -15,21 +15,30 @@ import (
 type threat struct {
 	files []file
 	says  string
+	// archive is the files packed, once: it takes longer than some rounds do.
+	archive []byte
 }
 
 // zeros are few bytes in an archive, and just fewer than a file may have that is kept.
 var zeros = strings.Repeat("\x00", 15<<20)
 
 // threats take memory, room or paths that are not theirs.
-func threats(load Load) []threat {
+func threats(load Load) ([]threat, error) {
 	room := cmpserver.Divide(int64(load.Memory) << 20).Tree
-	return []threat{
+	all := []threat{
 		{files: many(room/int64(len(zeros))+1, zeros), says: "unpacks to more than"},
 		{files: []file{{hostileDir + "/kustomization.yaml", greedy(40)}, {hostileDir + "/settings.yaml", settings}}, says: "rendering was stopped, it needed more than"},
 		{files: []file{{hostileDir + "/kustomization.yaml", "resources: [../../../../../etc/passwd]\n"}}, says: "passwd"},
 		{files: []file{{hostileDir + "/kustomization.yaml", "resources: [settings.yaml]\n"}, {hostileDir + "/settings.yaml", laughs(9)}}, says: "alias"},
 		{files: []file{{hostileDir + "/kustomization.yaml", "resources: [" + strings.Repeat("[", 100_000) + "\n"}}, says: "kustomization.yaml"},
 	}
+	for i, threat := range all {
+		var err error
+		if all[i].archive, err = pack(threat.files, 0); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 const (
@@ -40,40 +49,33 @@ const (
 // attackers is how many requests a hostile tenant always has under way.
 const attackers = 4
 
-// attacks sends threats, one after the other, until the context ends.
-func (s *soak) attacks(ctx context.Context, client protocol.ConfigManagementPluginServiceClient) error {
-	threats := threats(s.load)
-	archives := make([][]byte, len(threats))
-	for i, threat := range threats {
-		var err error
-		if archives[i], err = pack(threat.files, 0); err != nil {
-			return err
-		}
-	}
+// attacks sends all threats, one after the other, again and again, until it is to end.
+func (s *soak) attacks(ctx context.Context, end <-chan struct{}, client protocol.ConfigManagementPluginServiceClient) error {
 	group, ctx := errgroup.WithContext(ctx)
-	for i := range attackers {
+	for first := range attackers {
 		group.Go(func() error {
-			for n := i; ctx.Err() == nil; n++ {
-				if err := s.attack(ctx, client, archives[n%len(threats)], threats[n%len(threats)].says); err != nil {
+			for n := first; ; n++ {
+				if err := s.attack(ctx, client, s.threats[n%len(s.threats)]); err != nil {
 					return err
 				}
+				select {
+				case <-end:
+					return nil
+				default:
+				}
 			}
-			return nil
 		})
 	}
 	return group.Wait()
 }
 
 // attack sends a threat, and wants it refused for what it is.
-func (s *soak) attack(ctx context.Context, client protocol.ConfigManagementPluginServiceClient, content []byte, says string) error {
+func (s *soak) attack(ctx context.Context, client protocol.ConfigManagementPluginServiceClient, threat threat) error {
 	limited, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
-	manifests, err := send(limited, client, request{messages: messages(content, hostileDir, "hostile", "https://example.com/hostile")}, false)
-	switch {
-	case ctx.Err() != nil:
-		return nil
-	case err == nil, !strings.Contains(err.Error(), says):
-		return fmt.Errorf("a hostile tenant got %.300q, %.1000v, want an error about %q", manifests, err, says)
+	manifests, err := send(limited, client, request{messages: messages(threat.archive, hostileDir, "hostile", "https://example.com/hostile")}, false)
+	if err == nil || !strings.Contains(err.Error(), threat.says) {
+		return fmt.Errorf("a hostile tenant got %.300q, %.1000v, want an error about %q", manifests, err, threat.says)
 	}
 	return s.add(repelled)
 }

@@ -65,7 +65,7 @@ func (r *Report) Check(load Load) error {
 	case r.dropped < budget:
 		errs = append(errs, fmt.Errorf("of the store's %d bytes only %d were ever used for something else: what it does when it is full was not seen", budget, r.dropped))
 	}
-	if slices.Min(r.counts[:]) == 0 || r.counts[answered] < len(r.memory)/2 {
+	if asked := len(r.memory) - r.counts[repelled]; slices.Min(r.counts[:]) == 0 || r.counts[answered] < asked/2 {
 		errs = append(errs, fmt.Errorf("the load shows nothing: %v", r.counts))
 	}
 	return errors.Join(errs...)

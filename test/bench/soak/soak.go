@@ -54,6 +54,10 @@ func Soak(ctx context.Context, plugin string, load Load) (report *Report, err er
 	if err := os.WriteFile(filepath.Join(dir, "plugin.yaml"), []byte(config), 0o600); err != nil {
 		return nil, err
 	}
+	threats, err := threats(load)
+	if err != nil {
+		return nil, err
+	}
 	web, err := freePort()
 	if err != nil {
 		return nil, err
@@ -65,7 +69,7 @@ func Soak(ctx context.Context, plugin string, load Load) (report *Report, err er
 	if err := server.Start(); err != nil {
 		return nil, err
 	}
-	s := &soak{load: load, repository: newRepository(load.Services, load.Commits), server: server.Process.Pid, web: web}
+	s := &soak{load: load, repository: newRepository(load.Services, load.Commits), threats: threats, server: server.Process.Pid, web: web}
 	if err = s.run(ctx, filepath.Join(dir, "soak.sock")); err == nil {
 		s.report.stored, s.report.dropped, err = store(ctx, web)
 	}
@@ -78,6 +82,7 @@ func Soak(ctx context.Context, plugin string, load Load) (report *Report, err er
 type soak struct {
 	load       Load
 	repository *repository
+	threats    []threat
 	server     int    // its process
 	web        string // where its metrics are
 	next       atomic.Int64
@@ -109,13 +114,11 @@ func (s *soak) run(ctx context.Context, socket string) error {
 
 // round asks until so many requests have been made, and a hostile tenant attacks meanwhile.
 func (s *soak) round(ctx context.Context, client protocol.ConfigManagementPluginServiceClient, until int) error {
-	attacking, end := context.WithCancel(ctx)
-	defer end()
 	asking, stop := context.WithCancel(ctx)
 	defer stop()
-	attacks := make(chan error, 1)
+	end, attacks := make(chan struct{}), make(chan error, 1)
 	go func() {
-		err := s.attacks(attacking, client)
+		err := s.attacks(asking, end, client)
 		if err != nil {
 			stop()
 		}
@@ -129,7 +132,7 @@ func (s *soak) round(ctx context.Context, client protocol.ConfigManagementPlugin
 	for range s.load.Clients {
 		all = append(all, <-errs)
 	}
-	end()
+	close(end)
 	return errors.Join(append(all, <-attacks)...)
 }
 
