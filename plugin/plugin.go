@@ -53,8 +53,13 @@ func Run(ctx context.Context, renderer render.Renderer, request Request) (*Resul
 		request.Settings.Namespace = rendered.Namespace
 	}
 	result := &Result{Dir: request.Dir, Objects: rendered.Objects, Warnings: rendered.Warnings}
-	find := finder{tree: request.Tree, dir: request.Dir, files: rendered.Files}
-	for _, step := range []func(*Result, Settings, finder) error{substituteVariables, checkPolicy, order} {
+	find := &finder{tree: request.Tree, dir: request.Dir, files: rendered.Files}
+	// A value is put into an object, and into its text.
+	grow := func(bytes int64) error { return rendered.Grow(2 * bytes) }
+	if err := substituteVariables(result, request.Settings, find, grow); err != nil {
+		return nil, err
+	}
+	for _, step := range []func(*Result, Settings, *finder) error{checkPolicy, order} {
 		if err := step(result, request.Settings, find); err != nil {
 			return nil, err
 		}
@@ -64,7 +69,7 @@ func Run(ctx context.Context, renderer render.Renderer, request Request) (*Resul
 
 // substituteVariables is strict as soon as there is one value, or a policy that is not off. Without either the text of
 // the manifests is theirs, and stays what kustomize wrote.
-func substituteVariables(result *Result, settings Settings, find finder) error {
+func substituteVariables(result *Result, settings Settings, find *finder, grow func(bytes int64) error) error {
 	if len(settings.Substitutions) == 0 && settings.Policy == policy.Off {
 		return nil
 	}
@@ -74,7 +79,7 @@ func substituteVariables(result *Result, settings Settings, find finder) error {
 		}
 		return nil
 	}
-	err := substitute.Apply(result.Objects, settings.Substitutions)
+	err := substitute.ApplyWithin(result.Objects, settings.Substitutions, grow)
 	var undefined *substitute.UndefinedError
 	if errors.As(err, &undefined) && len(undefined.Unresolved) > 0 {
 		return fmt.Errorf("%s%w", find.prefix(undefined.Unresolved[0].ID), err)
@@ -83,7 +88,7 @@ func substituteVariables(result *Result, settings Settings, find finder) error {
 }
 
 // checkPolicy refuses what must not be rendered.
-func checkPolicy(result *Result, settings Settings, find finder) error {
+func checkPolicy(result *Result, settings Settings, find *finder) error {
 	findings := policy.Check(result.Objects, policy.Options{
 		Level: settings.Policy, FloatingImages: settings.FloatingImages, Namespace: settings.Namespace,
 	})
@@ -99,7 +104,7 @@ func checkPolicy(result *Result, settings Settings, find finder) error {
 // maxRefusals is how many reasons one error lists.
 const maxRefusals = 10
 
-func refusal(findings policy.Findings, find finder) error {
+func refusal(findings policy.Findings, find *finder) error {
 	var lines []string
 	for i, finding := range findings {
 		if i == maxRefusals {
@@ -112,7 +117,7 @@ func refusal(findings policy.Findings, find finder) error {
 }
 
 // order works the waves out and writes them down.
-func order(result *Result, settings Settings, _ finder) error {
+func order(result *Result, settings Settings, _ *finder) error {
 	if settings.Waves == wave.Off {
 		return nil
 	}

@@ -177,6 +177,11 @@ func TestWhatMustNotBeRenderedIsAnErrorThatNamesTheFile(t *testing.T) {
 			"app/.argocd-source.yaml": "-> ../shared.yaml",
 			"shared.yaml":             "plugin: null",
 		}, "app/.argocd-source.yaml: it sets plugin"},
+		{"a file of Argo CD's that no parser survives", map[string]string{
+			"app/kustomization.yaml":  "resources: [app.yaml]",
+			"app/app.yaml":            configMap,
+			"app/.argocd-source.yaml": "a: &a " + strings.Repeat("x", 64<<10) + "\nb: [" + strings.Repeat("*a, ", 10_000) + "]",
+		}, "app/.argocd-source.yaml:2: its YAML aliases expand to more than 100000 nodes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			result, err := run(test.files, nil)

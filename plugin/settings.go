@@ -58,6 +58,9 @@ func (s *Settings) Substitute(name, value string) error {
 
 // Check finds what is wrong with the settings whatever is rendered.
 func (s *Settings) Check() error {
+	if err := render.CheckText([]byte(s.References)); err != nil {
+		return fmt.Errorf("references:%w", err)
+	}
 	if _, err := wave.ParseReferences([]byte(s.References)); err != nil {
 		return fmt.Errorf("references: %w", err)
 	}

@@ -141,3 +141,11 @@ func TestAnImageThatMustNotFloatStaysSo(t *testing.T) {
 		t.Errorf("floating images are a %s after one source said refuse", settings.FloatingImages)
 	}
 }
+
+func TestReferencesThatNoParserSurvivesAreRefused(t *testing.T) {
+	settings := plugin.Defaults()
+	settings.References = "- &a \"" + strings.Repeat("x", 64<<10) + "\"\n- [" + strings.Repeat("*a, ", 10_000) + "]\n"
+	if err := settings.Check(); err == nil || err.Error() != "references:2: its YAML aliases expand to more than 100000 nodes" {
+		t.Errorf("got %.200v", err)
+	}
+}

@@ -29,6 +29,9 @@ func checkSourceFiles(request Request) error {
 		case err != nil:
 			return err
 		}
+		if err := render.CheckText(content); err != nil {
+			return fmt.Errorf("%s:%w", name, err)
+		}
 		if err := checkSourceFile(content); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}

@@ -9,8 +9,8 @@ import (
 type Budget struct {
 	// Store is for trees and renders that may be of use again.
 	Store int64
-	// Streams is for archives that are being received or unpacked, of all requests together. One of more than that is
-	// refused.
+	// Streams is for archives that are being received or unpacked, of all requests together, and for large answers until they
+	// are written. An archive of more than that is refused.
 	Streams int64
 	// Tree is for unpacked archives while they are rendered, of all requests together, each once. One that takes more than
 	// two thirds of it is refused.

@@ -42,10 +42,7 @@ func settings(environment []string) (plugin.Settings, []string, error) {
 func serve(t testing.TB, options cmpserver.Options) protocol.ConfigManagementPluginServiceClient {
 	t.Helper()
 	options.Settings = settings
-	listener, err := net.Listen("unix", socket(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := listen(t, socket(t))
 	server := cmpserver.New(options).GRPC()
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
@@ -56,6 +53,15 @@ func serve(t testing.TB, options cmpserver.Options) protocol.ConfigManagementPlu
 		}
 	})
 	return dial(t, listener.Addr().String())
+}
+
+func listen(t testing.TB, path string) net.Listener {
+	t.Helper()
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listener
 }
 
 // socket is a short path: that of a unix socket has at most 107 bytes.

@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"log/slog"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"google.golang.org/grpc"
@@ -39,7 +40,8 @@ type Options struct {
 	Stall time.Duration
 	// Time is how long a request without a deadline may take, and how long any client may go on sending (5 min).
 	Time time.Duration
-	// Hold is how long a render in this process keeps others waiting (10 s).
+	// Hold is how long a render keeps others waiting: any in this process, in one of its own one that did not come to an end
+	// before (10 s).
 	Hold time.Duration
 	// MaxMessage is how many bytes a gRPC message may have (100 MiB).
 	MaxMessage int
@@ -91,7 +93,7 @@ func New(options Options) *Server {
 		Next: generate.Cached{Store: kept, Next: generate.Runner{
 			Renderer: render.Child{Memory: uint64(s.budget.Child), Time: options.Time, Answers: memory}, From: generate.FromChild,
 		}},
-		Queue: generate.NewQueue(s.budget.Children),
+		Queue: generate.NewQueue(s.budget.Children), Patience: options.Hold,
 	}
 	// What is known is answered at once; only what has to be rendered is worth to be unpacked, shared and queued for.
 	s.generator = generate.Named{Next: generate.Recalled{
@@ -121,6 +123,7 @@ func (o Options) orDefaults() Options {
 func (s *Server) GRPC() *grpc.Server {
 	server := grpc.NewServer(
 		grpc.ForceServerCodecV2(protocol.Codec{}),
+		grpc.StreamInterceptor(s.recovered),
 		grpc.InitialWindowSize(window),
 		grpc.InitialConnWindowSize(connectionWindow),
 		grpc.MaxRecvMsgSize(s.options.MaxMessage),
@@ -129,4 +132,17 @@ func (s *Server) GRPC() *grpc.Server {
 	)
 	protocol.RegisterConfigManagementPluginServiceServer(server, s)
 	return server
+}
+
+// recovered makes a mistake in the program one request's error.
+func (s *Server) recovered(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			panicked := &generate.PanicError{Dir: "what Argo CD sent", Value: p, Stack: debug.Stack()}
+			s.metrics.refused(reason(panicked))
+			s.options.Log.Error(panicked.Error(), "call", info.FullMethod, "stack", string(panicked.Stack))
+			err = answer(panicked, "")
+		}
+	}()
+	return handler(server, stream)
 }

@@ -35,6 +35,20 @@ type received struct {
 	free func()
 }
 
+// hold keeps what free gives back until release is called as well.
+func (r *received) hold() (release func()) {
+	var left atomic.Int32
+	left.Store(2)
+	free := r.free
+	drop := func() {
+		if left.Add(-1) == 0 {
+			free()
+		}
+	}
+	r.free = sync.OnceFunc(drop)
+	return sync.OnceFunc(drop)
+}
+
 // asker is who takes turns with others: a tenant, whose repository it is, and its Application. Argo CD sets both, whatever
 // an Application asks for.
 type asker struct{ tenant, app string }
@@ -140,11 +154,10 @@ func (r *receiver) run(ctx context.Context, want bool) (result *received, err er
 			break
 		}
 		var free func()
-		if free, err = r.reserve(ctx, metadata.Size, request.asker().tenant); err != nil {
+		if r.keep, free, err = r.reserve(ctx, metadata.Size, request.asker().tenant); err != nil {
 			break
 		}
 		request.free = free
-		r.keep = bytes.NewBuffer(make([]byte, 0, metadata.Size))
 	}
 	err = r.body(err)
 	r.server.metrics.received(r.size)
@@ -241,19 +254,26 @@ func (r *receiver) next() error {
 	return r.stream.RecvMsg(&r.message)
 }
 
+// wait says that it is not the client that is waited for, until the function that it returns is called.
+func (r *receiver) wait() (end func()) {
+	r.waiting.Store(true)
+	return func() {
+		r.progress.Add(1) // the client's time begins now
+		r.waiting.Store(false)
+	}
+}
+
 // hold keeps room for a tree that is known, and waits for it in turn.
 func (r *receiver) hold(ctx context.Context, tree *archive.Tree, by asker) (release func(), err error) {
-	r.waiting.Store(true)
-	defer r.waiting.Store(false)
+	defer r.wait()()
 	return r.server.trees.hold(ctx, tree, by)
 }
 
-// reserve sets memory aside for an archive, and waits for it in turn.
-func (r *receiver) reserve(ctx context.Context, size int64, tenant string) (free func(), err error) {
-	r.waiting.Store(true)
-	defer r.waiting.Store(false)
+// reserve makes room for an archive, and waits in turn for the memory.
+func (r *receiver) reserve(ctx context.Context, size int64, tenant string) (room *bytes.Buffer, free func(), err error) {
+	defer r.wait()()
 	if err := r.server.streams.acquire(ctx, tenant, size); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return sync.OnceFunc(func() { r.server.streams.release(tenant, size) }), nil
+	return bytes.NewBuffer(make([]byte, 0, size)), sync.OnceFunc(func() { r.server.streams.release(tenant, size) }), nil
 }

@@ -24,6 +24,7 @@ func reason(err error) string {
 	var own *refusal
 	var unpacking *archive.RefusedError
 	var panicked *generate.PanicError
+	var gaveWay *generate.GaveWayError
 	switch {
 	case errors.As(err, &own):
 		return own.reason
@@ -31,6 +32,8 @@ func reason(err error) string {
 		return unpacking.Reason
 	case errors.As(err, &panicked):
 		return "panic"
+	case errors.As(err, &gaveWay):
+		return "stopped"
 	case errors.Is(err, context.DeadlineExceeded), status.Code(err) == codes.DeadlineExceeded:
 		return "deadline"
 	case errors.Is(err, context.Canceled), status.Code(err) == codes.Canceled:

@@ -3,6 +3,7 @@ package cmpserver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path"
 	"slices"
 	"strconv"
@@ -51,11 +52,15 @@ func (s *Server) GenerateManifest(in protocol.ConfigManagementPluginService_Gene
 	if err != nil {
 		return answer(err, request.GetAppRelPath())
 	}
-	return in.SendAndClose(&protocol.ManifestResponse{Manifests: result.Documents})
+	request.free()
+	return s.send(ctx, in, request, result.Documents)
 }
 
 // manifests makes the manifests of what has been received.
 func (s *Server) manifests(ctx context.Context, request *received) (result generate.Result, err error) {
+	if err := checkLengths(request.GetEnv()); err != nil {
+		return result, err
+	}
 	environment, variables := s.environment(request.GetEnv(), dropsEmpty(ctx))
 	settings, warnings, err := s.options.Settings(environment)
 	if err != nil {
@@ -76,7 +81,7 @@ func (s *Server) manifests(ctx context.Context, request *received) (result gener
 	by := request.asker()
 	place := plugin.Place(dir, variables["ARGOCD_APP_SOURCE_PATH"])
 	return s.generator.Generate(ctx, generate.Request{
-		Tree: tree, Unpack: unpack, Place: place, Dir: path.Join(place, dir), App: variables["ARGOCD_APP_NAME"], Settings: settings,
+		Tree: tree, Unpack: unpack, Hold: request.hold, Place: place, Dir: path.Join(place, dir), App: variables["ARGOCD_APP_NAME"], Settings: settings,
 		Tenant: by.tenant, Asker: by.app,
 	})
 }
@@ -127,6 +132,21 @@ func dropsEmpty(ctx context.Context) bool {
 		}
 	}
 	return false
+}
+
+// maxVariable is how long a variable may be that a process of Linux is given, with its name and what ends it
+// (MAX_ARG_STRLEN). Argo CD's own server fails to start a command with a longer one.
+const maxVariable = 128 << 10
+
+// checkLengths refuses what is too long: parameters are read before a render takes its turn.
+func checkLengths(entries []*protocol.EnvEntry) error {
+	for _, e := range entries {
+		if n := len(e.GetName()) + len("=") + len(e.GetValue()) + 1; n > maxVariable {
+			return fmt.Errorf("%.100s has %d bytes with its name, more than the %d that a variable may have; put what is long into a file "+
+				"of the repository", e.GetName(), n, maxVariable)
+		}
+	}
+	return nil
 }
 
 // environment puts a request's variables over the sidecar's own, as a command of Argo CD's own server would see them: the

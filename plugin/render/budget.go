@@ -14,7 +14,7 @@ type Limits struct {
 	TotalBytes int64
 	// Builds is how many kustomizations one render may build; bases that list a base twice double at every level.
 	Builds int
-	// Nodes is how many YAML nodes the aliases of one file may add to it.
+	// Nodes is how many YAML nodes the aliases of one file may add to it. A long text is as many as it has times 64 bytes.
 	Nodes int
 	// Depth is how deeply a file may be nested.
 	Depth int
@@ -139,9 +139,11 @@ func (b *budget) content(name string, content []byte) error {
 	if n := bytes.Count(content, []byte("\n---")); n > b.limits.Documents {
 		return fmt.Errorf("%s holds %d YAML documents, more than the %d that a file may hold", name, n, b.limits.Documents)
 	}
-	if err := b.shape(content); err != nil {
+	added, err := b.shape(content)
+	if err != nil {
 		return fmt.Errorf("%s:%w", name, err)
 	}
+	b.nodes += added
 	return b.breadth(name, content)
 }
 
@@ -177,11 +179,11 @@ func (b *budget) fits(name string) error {
 
 // shape refuses what no parser survives. What is made for kustomize's own transformers holds patches as text, however it
 // is written.
-func (b *budget) shape(content []byte) error {
+func (b *budget) shape(content []byte) (added int, err error) {
 	if mustCheck(content, b.limits.Depth) || bytes.Contains(content, []byte("builtin")) {
 		return checkShape(content, b.limits.Nodes, b.limits.Depth)
 	}
-	return nil
+	return 0, nil
 }
 
 // use counts what makes a render long, and says where it became too much for this process.

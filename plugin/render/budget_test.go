@@ -46,6 +46,9 @@ func TestWhatNoParserSurvivesIsRefused(t *testing.T) {
 		{"alias bomb in the patch of a transformer file", map[string]string{"kustomization.yaml": "resources: [a.yaml]\ntransformers: [t.yaml]\n", "a.yaml": configMap,
 			"t.yaml": "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: x}\npatch: \"" + escaped + "\"\n"}, "", "t.yaml:4: in the text that begins here, " + expands},
 		{"alias bomb after another line break", in(strings.ReplaceAll(bomb, "- &", "-\r  &")), "", "a.yaml:17: " + expands},
+		{"a long text that many aliases name", in("a: &x " + strings.Repeat("x", 1<<20) + "\nb: [" + strings.Repeat("*x, ", 1000) + "]\n"), "", "a.yaml:2: " + expands},
+		{"a long text that many aliases name, in a kustomization", kustomization("resources: [a.yaml]\nx: &x " + strings.Repeat("x", 128<<10) + "\ny: [" + strings.Repeat("*x, ", 4000) + "]\n"), "", "kustomization.yaml:3: " + expands},
+		{"aliases in many documents", in(strings.Repeat("---\na: &x ["+strings.Repeat("x, ", 1000)+"]\nb: ["+strings.Repeat("*x, ", 50)+"]\n", 3)), "", "a.yaml:6: " + expands},
 		{"an alias in itself", in("a: &x [*x]\n"), "", "a.yaml:1: " + expands},
 		{"an alias in itself, as a map", in("a: &x {b: {c: *x}}\n"), "", "a.yaml:1: " + expands},
 		{"a merge key of itself", in("a: &x\n  <<: *x\n"), "", "a.yaml:2: " + expands},
@@ -146,6 +149,7 @@ func TestWhatMayBeTooMuchIsRenderedInAChild(t *testing.T) {
 		{"changes", map[string]string{"kustomization.yaml": "resources: [a.yaml]\nimages: [{name: a, newTag: b}, {name: c, newTag: b}]\n", "a.yaml": strings.Repeat("---\n"+configMap, 3)}, render.Limits{Changes: 5}, "with a.yaml it changes 4 objects in 2 ways"},
 		{"copies", map[string]string{"kustomization.yaml": "resources: [a.yaml]\npatches: [{path: p.yaml, target: {kind: ConfigMap}}]\n", "a.yaml": configMap, "p.yaml": copies}, render.Limits{}, "with kustomization.yaml its JSON patches copy more than 8 times"},
 		{"copies inline", map[string]string{"kustomization.yaml": "resources: [a.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: " + block("    ", copies), "a.yaml": configMap}, render.Limits{}, "with kustomization.yaml its JSON patches copy more than 8 times"},
+		{"nodes that aliases add", with(configMap + "data: {}\nx: &x [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\ny: [" + strings.Repeat("*x, ", 10) + "]\n"), render.Limits{AllNodes: 100}, "a.yaml: kustomize has read up to 137 YAML nodes with this file"},
 		{"openapi", map[string]string{"kustomization.yaml": "resources: [a.yaml]\nopenapi: {path: s.json}\n", "a.yaml": configMap, "s.json": "{}"}, render.Limits{}, "kustomization.yaml: openapi changes the schema of the whole process"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -100,7 +100,7 @@ func (p InProcess) Render(ctx context.Context, request Request) (*Result, error)
 	done = true
 	return &Result{
 		Objects: objects, Namespace: files.scanned[0].Namespace, Warnings: append(files.warnings(), request.Overrides.idle(objects)...), Files: files.reads,
-		leave: files.budget.claim.end,
+		leave: files.budget.claim.end, grow: files.budget.claim.add,
 	}, nil
 }
 

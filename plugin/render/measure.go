@@ -15,7 +15,7 @@ import (
 func (f *fileSystem) measure(k *kustomization) error {
 	copies := 0
 	for _, text := range k.inline() {
-		if err := f.budget.shape([]byte(text.path)); err != nil {
+		if _, err := f.budget.shape([]byte(text.path)); err != nil {
 			_, reason, _ := strings.Cut(err.Error(), ": ")
 			return fmt.Errorf("%s: in the text that begins here, %s", k.at(text.field, text.path), reason)
 		}

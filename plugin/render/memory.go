@@ -39,6 +39,7 @@ const (
 // claim is what one render has taken.
 type claim struct {
 	memory *Memory
+	need   int64 // in all
 	taken  int64 // of what is shared
 }
 
@@ -47,6 +48,7 @@ func (c *claim) grow(bytes int64) bool {
 	if c.memory == nil {
 		return true
 	}
+	c.need = max(c.need, bytes)
 	more := bytes - c.memory.each - c.taken
 	if more <= 0 {
 		return true
@@ -58,7 +60,11 @@ func (c *claim) grow(bytes int64) bool {
 	return true
 }
 
+// add takes what a render needs beyond what it has taken.
+func (c *claim) add(bytes int64) bool { return c.grow(c.need + bytes) }
+
 func (c *claim) end() {
+	c.need = 0
 	if c.taken > 0 {
 		c.memory.shared.Release(c.taken)
 		c.taken = 0

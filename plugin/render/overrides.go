@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -42,19 +41,11 @@ func (o Overrides) edit(content []byte) ([]byte, error) {
 	if err != nil {
 		return content, nil // kustomize cannot read it either
 	}
-	for _, override := range o.Images {
-		entry, err := imageEntry(override)
-		if err != nil {
-			return nil, err
-		}
-		set(fields, entry, "images", "imageTags")
+	if err := merge(fields, o.Images, imageEntry, "images", "imageTags"); err != nil {
+		return nil, err
 	}
-	for _, replicas := range o.Replicas {
-		entry, err := replicasEntry(replicas)
-		if err != nil {
-			return nil, err
-		}
-		set(fields, entry, "replicas")
+	if err := merge(fields, o.Replicas, replicasEntry, "replicas"); err != nil {
+		return nil, err
 	}
 	if o.NamePrefix != "" {
 		take(fields, "namePrefix")
@@ -67,24 +58,67 @@ func (o Overrides) edit(content []byte) ([]byte, error) {
 	return json.Marshal(fields)
 }
 
-// set puts an entry into a list in the place of all that have its name. The first of the fields is what the list is
+// merge puts entries into a list, each in the place of all that have its name. The first of the fields is what the list is
 // called now, the others what it was called once.
-func set(fields, entry map[string]any, names ...string) {
-	var kept []any
+func merge(fields map[string]any, overrides []string, read func(string) (map[string]any, error), names ...string) error {
+	if len(overrides) == 0 {
+		return nil
+	}
+	merged := newEntries()
 	for _, name := range names {
 		list, _ := take(fields, name).([]any)
-		kept = append(kept, list...)
-	}
-	kept = slices.DeleteFunc(kept, func(old any) bool {
-		m, ok := old.(map[string]any)
-		if !ok || m["name"] != entry["name"] {
-			return false
+		for _, entry := range list {
+			merged.add(entry)
 		}
-		preserve(entry, m)
-		return true
-	})
+	}
+	for _, override := range overrides {
+		entry, err := read(override)
+		if err != nil {
+			return err
+		}
+		merged.set(entry)
+	}
+	fields[names[0]] = merged.left()
+	return nil
+}
+
+// entries are those of a list, by name: an Application may have many thousand overrides.
+type entries struct {
+	list   []any
+	gone   map[int]bool
+	byName map[string][]int
+}
+
+func newEntries() *entries { return &entries{gone: map[int]bool{}, byName: map[string][]int{}} }
+
+func (e *entries) add(entry any) {
+	if m, ok := entry.(map[string]any); ok {
+		if name, ok := m["name"].(string); ok {
+			e.byName[name] = append(e.byName[name], len(e.list))
+		}
+	}
+	e.list = append(e.list, entry)
+}
+
+// set adds an entry in the place of all that have its name.
+func (e *entries) set(entry map[string]any) {
+	name := entry["name"].(string)
+	for _, i := range e.byName[name] {
+		preserve(entry, e.list[i].(map[string]any))
+		e.gone[i] = true
+	}
 	preserve(entry, nil)
-	fields[names[0]] = append(kept, entry)
+	delete(e.byName, name)
+	e.add(entry)
+}
+
+func (e *entries) left() (list []any) {
+	for i, entry := range e.list {
+		if !e.gone[i] {
+			list = append(list, entry)
+		}
+	}
+	return list
 }
 
 // preserve puts what the old entry says where the new one says *.

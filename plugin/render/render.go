@@ -7,6 +7,7 @@ package render
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/tidegate/tidegate/plugin/manifest"
 )
@@ -38,8 +39,18 @@ type Result struct {
 	Warnings []string
 	// Files are those that kustomize read, relative to the tree's root, in the order of their first reading.
 	Files []string
-	// leave gives back what the objects take of a Memory.
+	// leave gives back what the objects take of a Memory, and grow takes more.
 	leave func()
+	grow  func(bytes int64) bool
+}
+
+// Grow says that the objects are to take so many bytes more. Its error is that of a render that this process must not make:
+// there is no room.
+func (r *Result) Grow(bytes int64) error {
+	if r.grow == nil || r.grow(bytes) {
+		return nil
+	}
+	return &unboundedError{fmt.Sprintf("the values that are put in take %d MiB, and this process has no more memory left for them", bytes>>20)}
 }
 
 // Done says that nobody needs the objects any more. Only where there is a Memory it makes a difference.

@@ -57,31 +57,42 @@ func begins(before byte) bool {
 	return before >= 0x80 || bytes.IndexByte([]byte(" \t\r\n,[{:-?"), before) >= 0
 }
 
-// checkShape refuses a file that is nested too deeply or that its aliases blow up. A file that is no YAML passes:
-// kustomize says so if it matters.
-func checkShape(content []byte, nodes, depth int) error {
+// CheckText refuses a YAML text that is nested too deeply or that its aliases blow up, as it is refused in a file of the
+// tree. The error begins with the line.
+func CheckText(content []byte) error {
+	limits := DefaultLimits()
+	if !mustCheck(content, limits.Depth) {
+		return nil
+	}
+	_, err := checkShape(content, limits.Nodes, limits.Depth)
+	return err
+}
+
+// checkShape refuses a file that is nested too deeply or that its aliases blow up, and returns how many nodes they add. A
+// file that is no YAML passes: kustomize says so if it matters.
+func checkShape(content []byte, nodes, depth int) (added int, err error) {
 	return checkTexts(content, nodes, depth, 0)
 }
 
 // maxTexts is how many texts may stand one in the other: a transformer in a kustomization holds a patch.
 const maxTexts = 3
 
-func checkTexts(content []byte, nodes, depth, texts int) error {
+func checkTexts(content []byte, nodes, depth, texts int) (added int, err error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	for {
 		var document yaml.Node
 		if err := decoder.Decode(&document); err != nil {
 			if strings.Contains(err.Error(), "exceeded max depth") {
-				return fmt.Errorf("1: it is nested more than %d levels deep", depth)
+				return 0, fmt.Errorf("1: it is nested more than %d levels deep", depth)
 			}
-			return nil
+			return added, nil
 		}
-		s := shape{nodes: nodes, depth: depth, texts: texts, seen: map[*yaml.Node]size{}}
+		s := shape{nodes: nodes, before: added, depth: depth, texts: texts, seen: map[*yaml.Node]size{}}
 		if len(document.Content) == 1 && document.Content[0].Kind != yaml.ScalarNode {
-			s.count(&document, 0)
+			added += s.count(&document, 0).added
 		}
 		if s.err != nil {
-			return s.err
+			return 0, s.err
 		}
 	}
 }
@@ -89,13 +100,18 @@ func checkTexts(content []byte, nodes, depth, texts int) error {
 // shape counts the nodes that aliases add; what several aliases name counts for each but is walked once.
 type shape struct {
 	nodes, depth int
+	before       int // how many the documents before add
 	texts        int // how many texts this one stands in
 	seen         map[*yaml.Node]size
 	err          error
 }
 
-// size is how many nodes stand below a node, itself included, and how many of them only because of aliases.
+// size is how many nodes stand below a node, itself included, and how many of them only because of aliases. A long text is as
+// many as it has times nodeText bytes.
 type size struct{ all, added int }
+
+// nodeText is about how much text a node has.
+const nodeText = 64
 
 func (s *shape) count(node *yaml.Node, depth int) size {
 	if depth > s.depth {
@@ -108,16 +124,16 @@ func (s *shape) count(node *yaml.Node, depth int) size {
 		}
 		return size{n.all, n.all}
 	}
-	s.text(node)
 	s.seen[node] = size{s.nodes + 1, s.nodes + 1} // one that contains itself has no end
-	total := size{all: 1}
+	inText := s.text(node)
+	total := size{all: 1 + len(node.Value)/nodeText + inText, added: inText}
 	for _, child := range node.Content {
 		if s.err != nil {
 			return total
 		}
 		n := s.count(child, depth+1)
 		total.all, total.added = total.all+n.all, total.added+n.added
-		if total.added > s.nodes {
+		if s.before+total.added > s.nodes {
 			s.fail("%d: its YAML aliases expand to more than %d nodes", child.Line, s.nodes)
 		}
 	}
@@ -126,14 +142,16 @@ func (s *shape) count(node *yaml.Node, depth int) size {
 }
 
 // text looks into a scalar, which kustomize may read as YAML again: a patch, or what a replacement points into.
-func (s *shape) text(node *yaml.Node) {
+func (s *shape) text(node *yaml.Node) (added int) {
 	if node.Kind != yaml.ScalarNode || s.texts == maxTexts || len(node.Value) < 16 || !mustCheck([]byte(node.Value), s.depth) {
-		return
+		return 0
 	}
-	if err := checkTexts([]byte(node.Value), s.nodes, s.depth, s.texts+1); err != nil {
+	added, err := checkTexts([]byte(node.Value), s.nodes, s.depth, s.texts+1)
+	if err != nil {
 		_, reason, _ := strings.Cut(err.Error(), ": ")
 		s.fail("%d: in the text that begins here, %s", node.Line, reason)
 	}
+	return added
 }
 
 func (s *shape) fail(format string, args ...any) {

@@ -30,7 +30,7 @@ const (
 
 // MaxGrowth is how many bytes of values one Apply puts in at the most, so that a small tree and one long value cannot
 // fill the memory.
-const MaxGrowth = 64 << 20
+const MaxGrowth = 16 << 20
 
 // Apply puts the values in, changing the objects in place. With no values it still takes the escapes away and refuses
 // every variable; a caller that wants neither uses Find.
@@ -38,6 +38,11 @@ const MaxGrowth = 64 << 20
 // It returns *UndefinedError where variables are left over, and other errors for a name in values that no variable can
 // have, a bad annotation, or too large a result. On any error the objects are as they were.
 func Apply(objects []manifest.Object, values map[string]string) error {
+	return ApplyWithin(objects, values, func(int64) error { return nil })
+}
+
+// ApplyWithin is Apply that says before it changes anything by how many bytes the objects grow, and returns the error of that.
+func ApplyWithin(objects []manifest.Object, values map[string]string, grow func(bytes int64) error) error {
 	if err := checkNames(values); err != nil {
 		return err
 	}
@@ -62,6 +67,9 @@ func Apply(objects []manifest.Object, values map[string]string) error {
 	}
 	if search.growth > MaxGrowth {
 		return fmt.Errorf("substitution would put in more than %d MiB of values", MaxGrowth>>20)
+	}
+	if err := grow(int64(search.growth)); err != nil {
+		return err
 	}
 	for _, object := range candidates {
 		secret := isSecret(object)

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
 )
@@ -258,5 +259,23 @@ func TestWhatATreeIsSaidToTakeIsWhatItTakes(t *testing.T) {
 	}
 	if len(slices.Collect(tree.Names())) != 40_001 {
 		t.Error("it holds something else")
+	}
+}
+
+// TestAnArchiveIsNotKeptByWhatUnpackedIt: its memory counts as free as soon as it is unpacked.
+func TestAnArchiveIsNotKeptByWhatUnpackedIt(t *testing.T) {
+	gone := make(chan struct{})
+	func() {
+		content := bytes.NewReader(pack(t, file("a", "1")))
+		runtime.SetFinalizer(content, func(*bytes.Reader) { close(gone) })
+		if _, err := archive.Unpack(t.Context(), content, archive.Limits{}); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	runtime.GC() // once: what a pool holds outlives one collection
+	select {
+	case <-gone:
+	case <-time.After(10 * time.Second):
+		t.Error("something still has it")
 	}
 }

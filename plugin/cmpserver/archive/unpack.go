@@ -22,7 +22,10 @@ func Unpack(ctx context.Context, r io.Reader, limits Limits) (*Tree, error) {
 	limits = limits.orDefaults()
 	compressed := &source{ctx: ctx, from: r}
 	unzip := unzippers.Get().(*gzip.Reader)
-	defer unzippers.Put(unzip)
+	defer func() {
+		compressed.from, compressed.ctx = nil, nil // the unzipper keeps its source, and with it the archive
+		unzippers.Put(unzip)
+	}()
 	if err := unzip.Reset(compressed); err != nil {
 		return nil, compressed.blame(err)
 	}

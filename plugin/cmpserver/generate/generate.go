@@ -27,6 +27,8 @@ type Request struct {
 	Tree *archive.Tree
 	// Unpack is what makes all of the tree of its outline; nil: the tree is whole.
 	Unpack Unpack
+	// Hold keeps the memory of the tree taken, beyond the end of the request, until release. Nil: nothing counts it.
+	Hold func() (release func())
 	// Place is where the tree lies in its repository; "." where it is all of it.
 	Place string
 	// Dir is the folder of the kustomization in the repository.
@@ -109,7 +111,7 @@ func (r Runner) Generate(ctx context.Context, request Request) (result Result, e
 	}()
 	guard := &guarded{ctx: ctx, tree: request.Tree, limits: r.Limits}
 	recorder := &recorder{tree: guard, at: request.Tree.At, seen: map[string]int{}}
-	noted := &noted{Renderer: r.Renderer, settings: request.Settings, done: func() {}}
+	noted := &noted{Renderer: r.Renderer, settings: request.Settings, done: func() {}, after: guard.lift}
 	defer func() { noted.done() }()
 	rendered, err := plugin.Run(ctx, noted, plugin.Request{
 		Tree: render.Mount(recorder, request.Place), Dir: request.Dir, App: request.App, Settings: request.Settings,

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -451,5 +452,32 @@ func TestWhatIsTooMuchForThisProcessIsRenderedInAnother(t *testing.T) {
 				t.Errorf("it came from %s, %v, want %s", got.From, err, test.want)
 			}
 		})
+	}
+}
+
+// TestWhatIsReadForMessagesIsNoPartOfTheRender: the files of many findings are looked for after the render, whose limits are
+// then no longer those of what is read.
+func TestWhatIsReadForMessagesIsNoPartOfTheRender(t *testing.T) {
+	const objects = 40
+	many := map[string]string{}
+	list := "namePrefix: a-\nresources:\n"
+	for i := range objects {
+		many[fmt.Sprintf("app/%d.yaml", i)] = fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata: {name: p%d}\nspec: {containers: [{name: a, image: a}]}\n", i)
+		list += fmt.Sprintf("- %d.yaml\n", i)
+	}
+	many["app/kustomization.yaml"] = list
+	runner := generate.Runner{Renderer: render.NewInProcess(), From: generate.FromRender, Limits: generate.Limits{Documents: objects + 10}}
+	result, err := runner.Generate(t.Context(), request(tree(t, many), "app"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(result.Documents) != objects || len(result.Warnings) != objects {
+		t.Errorf("got %d documents and the warnings %q", len(result.Documents), result.Warnings)
+	}
+	for i := range objects {
+		want := fmt.Sprintf("app/%d.yaml:1: Pod a-p%d: ", i, i)
+		if !slices.ContainsFunc(result.Warnings, func(w string) bool { return strings.HasPrefix(w, want) }) {
+			t.Errorf("nothing begins with %q", want)
+		}
 	}
 }

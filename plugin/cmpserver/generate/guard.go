@@ -49,6 +49,9 @@ type guarded struct {
 	err       error // the first; kustomize tries something else after an error
 }
 
+// lift takes the limits away: what is still read belongs to a render that is over.
+func (g *guarded) lift() { g.limits = Limits{} }
+
 func (g *guarded) check() error {
 	if g.err == nil {
 		g.err = g.ctx.Err()

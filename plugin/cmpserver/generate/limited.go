@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,7 +21,11 @@ type Limited struct {
 	// MaxOverdue is how many may have held their place for too long; while there are so many, all others are ErrTooMuch.
 	// With the places of the queue it bounds how many run. 0: there is no limit.
 	MaxOverdue int64
+	// Patience is how long an Application may hold its place while others wait, if it held one for longer before and did not
+	// come to an end: then it is stopped. It waits behind the others of its tenant. 0: nobody is stopped.
+	Patience time.Duration
 
+	slow    slow
 	running atomic.Int64
 	overdue atomic.Int64
 }
@@ -42,7 +47,12 @@ func (l *Limited) Generate(ctx context.Context, request Request) (Result, error)
 	if err := l.crowded(); err != nil {
 		return Result{}, err
 	}
-	leave, err := l.Queue.Enter(ctx, request.Tenant, request.Asker)
+	slow := l.Patience > 0 && l.slow.has(request)
+	enter := l.Queue.Enter
+	if slow {
+		enter = l.Queue.EnterLast
+	}
+	leave, err := enter(ctx, request.Tenant, request.Asker)
 	if err != nil {
 		return Result{}, err
 	}
@@ -66,7 +76,80 @@ func (l *Limited) Generate(ctx context.Context, request Request) (Result, error)
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
+	if l.Patience > 0 {
+		return l.patiently(ctx, request, slow)
+	}
 	return l.Next.Generate(ctx, request)
+}
+
+// patiently notes who is slow, and stops who was slow before while others wait.
+func (l *Limited) patiently(ctx context.Context, request Request, slow bool) (Result, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	gaveWay := &GaveWayError{Dir: request.Dir, After: l.Patience}
+	start := time.Now()
+	if slow {
+		go func() {
+			check := time.NewTicker(l.Patience / 10)
+			defer check.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case now := <-check.C:
+					if now.Sub(start) >= l.Patience && l.Queue.Waits() {
+						stop(gaveWay)
+					}
+				}
+			}
+		}()
+	}
+	result, err := l.Next.Generate(ctx, request)
+	l.slow.note(request, err != nil && time.Since(start) >= l.Patience)
+	if err != nil && context.Cause(ctx) == error(gaveWay) {
+		return Result{}, gaveWay
+	}
+	return result, err
+}
+
+// GaveWayError says that a render was stopped because others waited.
+type GaveWayError struct {
+	Dir   string
+	After time.Duration
+}
+
+func (e *GaveWayError) Error() string {
+	return fmt.Sprintf("%s: rendering was stopped, it took more than %v while others waited, and did not come to an end before either; "+
+		"divide what it renders", e.Dir, e.After)
+}
+
+// slow are Applications that held their place for long and did not come to an end.
+type slow struct {
+	mutex sync.Mutex
+	known map[[2]string]bool
+}
+
+// maxSlow is how many of them are remembered.
+const maxSlow = 1000
+
+func (s *slow) has(request Request) bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.known[[2]string{request.Tenant, request.Asker}]
+}
+
+func (s *slow) note(request Request, isSlow bool) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	key := [2]string{request.Tenant, request.Asker}
+	if !isSlow {
+		delete(s.known, key)
+		return
+	}
+	if s.known == nil || len(s.known) >= maxSlow {
+		s.known = map[[2]string]bool{}
+	}
+	s.known[key] = true
 }
 
 // Escalating asks for a process where rendering in this one would be too much, or where renders that cannot be stopped

@@ -3,7 +3,12 @@ package generate_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/tidegate/tidegate/plugin/cmpserver/generate"
 )
@@ -44,4 +49,146 @@ func TestNothingIsRenderedForAClientThatWentAwayWhileItWaited(t *testing.T) {
 	if all, _ := limited.Running(); all != 0 {
 		t.Errorf("%d run", all)
 	}
+}
+
+// endless is a generator that answers when it is stopped, or at once where the folder says so.
+type endless struct{ begun chan string }
+
+func (e endless) Generate(ctx context.Context, request generate.Request) (generate.Result, error) {
+	e.begun <- request.Asker
+	if request.Dir == "quick" {
+		return generate.Result{}, nil
+	}
+	<-ctx.Done()
+	return generate.Result{}, ctx.Err()
+}
+
+func TestWhoDidNotComeToAnEndBeforeGivesWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		next := endless{make(chan string, 20)}
+		limited := &generate.Limited{Next: next, Queue: generate.NewQueue(1), Patience: 10 * time.Second}
+		errs := make(chan error, 20)
+		ask := func(app, dir string, deadline time.Duration) {
+			ctx, cancel := context.WithTimeout(t.Context(), deadline)
+			go func() {
+				defer cancel()
+				_, err := limited.Generate(ctx, generate.Request{Tenant: "one", Asker: app, Dir: dir})
+				errs <- err
+			}()
+			synctest.Wait()
+		}
+		ended := func() error { synctest.Wait(); return <-errs }
+		// Alone, or for the first time, it has all the time that there is.
+		ask("slow", "endless", time.Minute)
+		ask("other", "quick", 2*time.Minute)
+		if err := ended(); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the first time it got %v", err)
+		}
+		if err := ended(); err != nil {
+			t.Error(err)
+		}
+		begun := time.Now()
+		ask("slow", "endless", time.Minute)
+		if err := ended(); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != time.Minute {
+			t.Errorf("while nobody waited it got %v after %v", err, time.Since(begun))
+		}
+		// Then it keeps nobody waiting, also not those who come after it.
+		begun = time.Now()
+		ask("slow", "endless", time.Minute)
+		ask("slow", "endless", time.Minute)
+		ask("other", "quick", time.Minute)
+		var gaveWay *generate.GaveWayError
+		if err := ended(); !errors.As(err, &gaveWay) || time.Since(begun) > 11*time.Second || !strings.HasPrefix(err.Error(), "endless: rendering was stopped") {
+			t.Errorf("while others waited it got %v after %v", err, time.Since(begun))
+		}
+		if err := ended(); err != nil {
+			t.Error(err)
+		}
+		if err := ended(); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("while nobody waited any more it got %v", err)
+		}
+		close(next.begun)
+		var order []string
+		for app := range next.begun {
+			order = append(order, app)
+		}
+		if want := []string{"slow", "other", "slow", "slow", "other", "slow"}; !slices.Equal(order, want) {
+			t.Errorf("they were begun in the order %v, want %v", order, want)
+		}
+	})
+}
+
+func TestWhoCameToAnEndIsNotTakenForSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		next := endless{make(chan string, 20)}
+		limited := &generate.Limited{Next: next, Queue: generate.NewQueue(1), Patience: time.Second}
+		ask := func(dir string, deadline time.Duration) error {
+			ctx, cancel := context.WithTimeout(t.Context(), deadline)
+			defer cancel()
+			_, err := limited.Generate(ctx, generate.Request{Tenant: "one", Asker: "app", Dir: dir})
+			return err
+		}
+		// It failed at once, or came to an end after all.
+		for _, before := range []func() error{
+			func() error { return ask("endless", time.Millisecond) },
+			func() error { return errors.Join(ask("endless", time.Minute), ask("quick", time.Minute)) },
+		} {
+			_ = before()
+			waits := make(chan error)
+			go func() { waits <- ask("endless", time.Minute) }()
+			synctest.Wait()
+			other := make(chan error)
+			go func() {
+				_, err := limited.Generate(t.Context(), generate.Request{Tenant: "two", Dir: "quick"})
+				other <- err
+			}()
+			begun := time.Now()
+			if err := <-waits; !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("it got %v after %v", err, time.Since(begun))
+			}
+			if err := <-other; err != nil {
+				t.Error(err)
+			}
+			if err := ask("quick", time.Minute); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// TestATreeIsHeldWhileItIsRendered: a render in this process may go on for a while after everybody has left.
+func TestATreeIsHeldWhileItIsRendered(t *testing.T) {
+	same := tree(t, files)
+	synctest.Test(t, func(t *testing.T) {
+		goesOn := make(chan struct{})
+		shared := generate.NewShared(stubborn(goesOn))
+		holds, released := 0, 0
+		r := request(same, "app")
+		r.Hold = func() func() {
+			holds++
+			return func() { released++ }
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := shared.Generate(ctx, r); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if got := fmt.Sprint(holds, released); got != "1 0" {
+			t.Errorf("held and released while it goes on: %s", got)
+		}
+		close(goesOn)
+		synctest.Wait()
+		if got := fmt.Sprint(holds, released); got != "1 1" {
+			t.Errorf("held and released when it is over: %s", got)
+		}
+	})
+}
+
+// stubborn is a generator that does not look at its context.
+type stubborn chan struct{}
+
+func (s stubborn) Generate(context.Context, generate.Request) (generate.Result, error) {
+	<-s
+	return generate.Result{}, nil
 }

@@ -17,7 +17,7 @@ type Queue struct {
 	inside map[string]int
 }
 
-// turn is one who waits, and how many of the same Application wait before.
+// turn is one who waits, and how many of the same Application wait before, or last.
 type turn struct {
 	app    string
 	before int
@@ -31,6 +31,25 @@ func NewQueue(places int) *Queue {
 
 // Enter waits for a place; leave gives it back, once.
 func (q *Queue) Enter(ctx context.Context, tenant, app string) (leave func(), err error) {
+	return q.enter(ctx, tenant, app, 0)
+}
+
+// EnterLast waits behind all others of the tenant.
+func (q *Queue) EnterLast(ctx context.Context, tenant, app string) (leave func(), err error) {
+	return q.enter(ctx, tenant, app, last)
+}
+
+// last is more than any number of requests that wait.
+const last = 1 << 30
+
+// Waits says whether anybody waits.
+func (q *Queue) Waits() bool {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	return len(q.turns) > 0
+}
+
+func (q *Queue) enter(ctx context.Context, tenant, app string, before int) (leave func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -45,7 +64,7 @@ func (q *Queue) Enter(ctx context.Context, tenant, app string) (leave func(), er
 	if len(q.waiting[tenant]) == 0 {
 		q.turns = append(q.turns, tenant)
 	}
-	q.waiting[tenant] = lineUp(q.waiting[tenant], app, called)
+	q.waiting[tenant] = lineUp(q.waiting[tenant], turn{app, before, called})
 	q.mutex.Unlock()
 	select {
 	case <-called:
@@ -76,12 +95,11 @@ func (q *Queue) giveUp(tenant string, called chan struct{}) bool {
 }
 
 // lineUp adds one to those of a tenant, behind those before whom no more of their Application wait.
-func lineUp(line []turn, app string, called chan struct{}) []turn {
-	t := turn{app: app, called: called}
+func lineUp(line []turn, t turn) []turn {
 	at := len(line)
 	for _, other := range line {
-		if other.app == app {
-			t.before = other.before + 1
+		if other.app == t.app {
+			t.before = max(t.before, other.before+1)
 		}
 	}
 	for at > 0 && line[at-1].before > t.before {

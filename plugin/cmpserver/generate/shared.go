@@ -67,11 +67,17 @@ func (s *Shared) join(ctx context.Context, key flightKey, request Request) (f *f
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f = &flight{waiting: 1, cancel: cancel, done: make(chan struct{})}
 	s.flights[key] = f
-	go s.fly(ctx, key, f, request)
+	release := func() {}
+	if request.Hold != nil {
+		release = request.Hold()
+	}
+	go s.fly(ctx, key, f, request, release)
 	return f, false
 }
 
-func (s *Shared) fly(ctx context.Context, key flightKey, f *flight, request Request) {
+// fly answers the request. A render in this process may go on for a while after everybody has left, with the tree in use.
+func (s *Shared) fly(ctx context.Context, key flightKey, f *flight, request Request, release func()) {
+	defer release()
 	defer func() {
 		if p := recover(); p != nil {
 			f.result, f.err = Result{}, &PanicError{Dir: request.Dir, Value: p, Stack: debug.Stack()}

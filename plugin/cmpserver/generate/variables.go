@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/tidegate/tidegate/plugin"
 	"github.com/tidegate/tidegate/plugin/render"
@@ -18,10 +19,13 @@ type noted struct {
 	variables []string
 	// done gives back the memory of what was rendered.
 	done func()
+	// after is called when the render is over, and what is read is read for messages.
+	after func()
 }
 
 func (n *noted) Render(ctx context.Context, request render.Request) (*render.Result, error) {
 	result, err := n.Renderer.Render(ctx, request)
+	n.after()
 	if err == nil {
 		n.done = result.Done
 	}
@@ -41,7 +45,11 @@ func variablesIn(result *render.Result, values map[string]string) []string {
 	for _, place := range places {
 		names = append(names, place.Variable)
 	}
-	return union(names, nil)
+	names = union(names, nil)
+	for i, name := range names {
+		names[i] = strings.Clone(name) // it is a part of the text that it was found in, which it would keep
+	}
+	return names
 }
 
 // union is sorted.

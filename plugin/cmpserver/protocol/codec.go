@@ -5,6 +5,7 @@ import (
 	protobuf "google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 )
 
 // Incoming is an AppStreamRequest that is received with Codec. An archive comes in messages of one kilobyte, and for each
@@ -19,7 +20,14 @@ type Incoming struct {
 	Took bool
 }
 
-// Codec is gRPC's for protobuf, but for an Incoming.
+// Outgoing is a ManifestResponse that is sent with Codec.
+type Outgoing struct {
+	*ManifestResponse
+	// Written is called when its bytes are needed no longer: they were written, or nobody receives them.
+	Written func()
+}
+
+// Codec is gRPC's for protobuf, but for an Incoming and an Outgoing.
 type Codec struct{}
 
 var _ encoding.CodecV2 = Codec{}
@@ -27,10 +35,29 @@ var _ encoding.CodecV2 = Codec{}
 // Name is that of gRPC's own: what is sent is the same.
 func (Codec) Name() string { return protobuf.Name }
 
-// Marshal is gRPC's own.
+// Marshal is gRPC's own, but that the bytes of an Outgoing come from no pool, where large ones would stay.
 func (Codec) Marshal(message any) (mem.BufferSlice, error) {
-	return encoding.GetCodecV2(protobuf.Name).Marshal(message)
+	out, ok := message.(*Outgoing)
+	if !ok {
+		return encoding.GetCodecV2(protobuf.Name).Marshal(message)
+	}
+	content, err := proto.Marshal(out.ManifestResponse)
+	if err != nil || mem.IsBelowBufferPoolingThreshold(len(content)) { // of what is smaller gRPC says nothing
+		out.Written()
+		return mem.BufferSlice{mem.SliceBuffer(content)}, err
+	}
+	return mem.BufferSlice{mem.NewBuffer(&content, written(out.Written))}, nil
 }
+
+// written is a pool that keeps nothing, and calls what is to be called when a buffer is put into it.
+type written func()
+
+func (written) Get(length int) *[]byte {
+	content := make([]byte, length)
+	return &content
+}
+
+func (w written) Put(*[]byte) { w() }
 
 // Unmarshal hands over a chunk as it lies in gRPC's buffers. Whatever is not exactly that is left to protobuf.
 func (Codec) Unmarshal(data mem.BufferSlice, message any) error {
