@@ -31,7 +31,7 @@ E2EFLAGS ?=
 .PHONY: e2e
 e2e: servers ## the suites on two real clusters with a real Argo CD, all on this machine, without containers
 	@rm -rf bin/found
-	GOGC=400 go test -race -tags e2e -count 1 -timeout 30m -parallel 3 $(E2EFLAGS) ./test/e2e/... ./test/controlplane/simulate/ ./test/playground/
+	GOGC=400 go test -race -tags e2e -count 1 -timeout 60m -p 1 -parallel 3 $(E2EFLAGS) ./test/e2e/... ./test/controlplane/simulate/ ./test/playground/
 	@cat bin/found/*.txt 2>/dev/null || true # what suites found: go test itself shows nothing of what passes
 
 .PHONY: e2e-repeat

@@ -86,10 +86,11 @@ func (s *Stack) Generate(ctx context.Context, name string) error {
 		if err := s.ask(ctx, name); err != nil {
 			return err
 		}
+		again := s.askAgain(name)
 		if err := s.run.until(ctx, "Argo CD has generated ApplicationSet "+name, func(ctx context.Context) error {
 			set, asked, err := s.applicationSet(ctx, name)
 			if err == nil && asked {
-				err = fmt.Errorf("it is not done; errors: %q", setErrors(set))
+				err = errors.Join(again(ctx), fmt.Errorf("it is not done; errors: %q", setErrors(set)))
 			}
 			return err
 		}); err != nil {
@@ -114,6 +115,7 @@ func (s *Stack) GenerateInVain(ctx context.Context, name, want string) error {
 	if err := s.ask(ctx, name); err != nil {
 		return err
 	}
+	again := s.askAgain(name)
 	return s.run.until(ctx, "Argo CD has failed to generate ApplicationSet "+name, func(ctx context.Context) error {
 		set, asked, err := s.applicationSet(ctx, name)
 		switch {
@@ -121,6 +123,8 @@ func (s *Stack) GenerateInVain(ctx context.Context, name, want string) error {
 			return err
 		case !asked:
 			err = s.ask(ctx, name)
+		default:
+			err = again(ctx)
 		}
 		return errors.Join(err, fmt.Errorf("its error does not contain %q: %q", want, setErrors(set)))
 	})
@@ -138,6 +142,19 @@ func (s *Stack) forget(ctx context.Context, name string) error {
 func (s *Stack) ask(ctx context.Context, name string) error {
 	unique := strconv.FormatInt(time.Now().UnixNano(), 36)
 	return s.annotate(ctx, &v1alpha1.ApplicationSet{}, name, common.AnnotationApplicationSetRefresh, unique)
+}
+
+// askAgain asks again each time that this has not been done for a while: after an error Argo CD waits for minutes.
+func (s *Stack) askAgain(name string) func(ctx context.Context) error {
+	const while = 15 * time.Second
+	last := time.Now()
+	return func(ctx context.Context) error {
+		if time.Since(last) < while {
+			return nil
+		}
+		last = time.Now()
+		return s.ask(ctx, name)
+	}
 }
 
 // applicationSet reads an ApplicationSet, and whether Argo CD was asked for something that it has not done.

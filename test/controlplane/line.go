@@ -22,7 +22,7 @@ type Line struct {
 }
 
 // RequestTimeout is how many seconds Argo CD waits for an answer through a Line: fewer than the minute of the manifests.
-const RequestTimeout = "3"
+const RequestTimeout = "10"
 
 // OpenLine puts a Line between Argo CD and the generator, through which everything passes at first.
 func (s *Stack) OpenLine(ctx context.Context) (*Line, error) {

@@ -142,6 +142,12 @@ func (s *suite) driftInProduction() {
 
 	// A number of replicas that somebody chose is not even reported.
 	s.must(s.Production.Scale(s.Context(), "payments-production", "payments-api", 8))
+	s.until("production has 8 replicas", func(context.Context) error {
+		if ready := s.paymentsAPI(s.Production, "payments-production").Status.ReadyReplicas; ready != 8 {
+			return fmt.Errorf("%d are ready", ready)
+		}
+		return nil
+	})
 	for _, difference := range s.compared("payments-api-production").Status.Resources {
 		if difference.Kind == "Deployment" && difference.Status != v1alpha1.SyncStatusCodeSynced {
 			s.Errorf("the replicas are reported: %+v", difference)

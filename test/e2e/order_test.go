@@ -87,7 +87,8 @@ func (s *suite) orderOf(name string, parameters map[string]string) ordered {
 
 	s.must(s.Deliver(s.Context(), controlplane.Delivery{
 		Name: name, Path: "order/" + name, Reads: []string{"services/payments-api"}, Namespace: name, Parameters: parameters,
-		Policy: &v1alpha1.SyncPolicy{SyncOptions: v1alpha1.SyncOptions{"CreateNamespace=true"}},
+		// A busy API server may hide a kind from Argo CD's kubectl for a moment.
+		Policy: &v1alpha1.SyncPolicy{SyncOptions: v1alpha1.SyncOptions{"CreateNamespace=true"}, Retry: &v1alpha1.RetryStrategy{Limit: 2}},
 	}))
 	s.must(s.Sync(s.Context(), name))
 	s.untilApplication(name, "has been synced", controlplane.Synced)

@@ -119,7 +119,7 @@ func (s *suite) pushForStockKustomize(stock *stockRepository, app *v1alpha1.Appl
 		}
 	}
 	stock.git(s, "add", "--all")
-	stock.git(s, "commit", "--quiet", "--allow-empty", "--message", "For stock kustomize")
+	stock.git(s, "commit", "--quiet", "--allow-empty", "--message", "For stock kustomize, "+s.Name())
 	revision := stock.git(s, "rev-parse", "HEAD")
 	stock.git(s, "push", "--quiet", "origin", "HEAD:refs/heads/stock-"+revision)
 	stock.pushed[key] = revision

@@ -110,7 +110,7 @@ func (r *rights) applications() argo.ApplicationInterface {
 func (r *rights) complaints(expected func(string) bool) string {
 	r.Helper()
 	r.anew()
-	ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
 	var out complaints
 	log := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelWarn}))

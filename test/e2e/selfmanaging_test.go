@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"maps"
 	"path"
 	"slices"
@@ -124,6 +125,7 @@ func (s *suite) brokenOverlay() {
 	before, pods := s.essentials(), s.workloads(s.Staging)
 	s.write(map[string]string{"services/reports/overlays/staging/kustomization.yaml": "namespace: payments-staging\nresources: [../../bas]\n"})
 	revision := s.push("A mistake")
+	s.until("the generator answers from the mistake", func(ctx context.Context) error { return s.Tidegate.Serves(ctx, revision) })
 	for _, set := range applicationSets {
 		s.must(s.Generate(s.Context(), set))
 	}

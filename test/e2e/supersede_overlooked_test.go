@@ -54,16 +54,20 @@ func TestACommitThatComesDuringARolloutIsNotForgotten(t *testing.T) {
 	objects, err := controlplane.Objects([]byte(arrivalSet(s.Repository.URL)))
 	s.must(err)
 	s.must(s.Staging.Apply(t.Context(), objects...))
+	var names []string
 	for _, a := range arrivals {
 		s.untilOver(a, first)
+		names = append(names, a.name)
 	}
+	s.parityOf(names...)
 
 	during := s.commitArrivals("during", func(a arrival) string {
 		if a.during == "broken" {
-			return arrivalManifests("broken", 0, 45)
+			return arrivalManifests("broken", 0, 90)
 		}
-		return arrivalManifests("slow", 45, 600)
+		return arrivalManifests("slow", 90, 600)
 	})
+	s.refreshArrivals()
 	for _, a := range arrivals {
 		s.untilArrivalCompared(a, during)
 		s.untilApplication(a.name, "is rolled out", func(app *v1alpha1.Application) error {
@@ -74,15 +78,15 @@ func TestACommitThatComesDuringARolloutIsNotForgotten(t *testing.T) {
 		})
 	}
 	newer := s.commitArrivals("newer", func(arrival) string { return arrivalManifests("newer", 0, 600) })
+	s.refreshArrivals()
 	for _, a := range arrivals {
 		s.untilArrivalCompared(a, newer)
 	}
+	fates := map[string]func(*testing.T){}
 	for _, a := range arrivals {
-		t.Run(a.name, func(t *testing.T) {
-			t.Parallel()
-			newSuite(t, s.Stack).arrives(a, during, newer)
-		})
+		fates[a.name] = func(t *testing.T) { newSuite(t, s.Stack).arrives(a, during, newer) }
 	}
+	together(t, fates)
 }
 
 // arrives shows what becomes of the newer commit.
@@ -142,6 +146,14 @@ func over(app *v1alpha1.Application, revision string) error {
 func (s *suite) untilOver(a arrival, revision string) {
 	s.Helper()
 	s.untilApplication(a.name, "has applied "+revision, func(app *v1alpha1.Application) error { return over(app, revision) })
+}
+
+// refreshArrivals has Argo CD compare all of them at once: the rollout of one is not to be over before the last one's turn.
+func (s *suite) refreshArrivals() {
+	s.Helper()
+	for _, a := range arrivals {
+		s.must(s.Refresh(s.Context(), a.name))
+	}
 }
 
 // untilArrivalCompared has Argo CD compare with a revision, as a webhook would.

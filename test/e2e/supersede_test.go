@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,9 +41,10 @@ func TestARepairIsNotHeldUp(t *testing.T) {
 	for app := range supersedeApplications {
 		s.untilOperation(app, first, common.OperationSucceeded, "")
 	}
+	s.parityOf(slices.Sorted(maps.Keys(supersedeApplications))...)
 
 	kept := s.supersedings("kept")
-	s.deploys(slow, "next", 90)
+	s.deploys(slow, "next", 150)
 	for _, app := range []string{blocked, rolling, manual} {
 		s.deploys(app, "broken", 0)
 	}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/tidegate/tidegate/test/controlplane"
+	"github.com/tidegate/tidegate/test/controlplane/process"
 )
 
 // started is set where this test binary is the playground.
@@ -49,7 +50,9 @@ func TestTheFirstHalfHour(t *testing.T) {
 // TestNothingOutlivesAPlaygroundThatIsKilled kills one that cannot end its servers any more.
 func TestNothingOutlivesAPlaygroundThatIsKilled(t *testing.T) {
 	p := begin(t)
-	p.must(controlplane.Until(t.Context(), "the playground has most of its servers", func(context.Context) error {
+	starting, end := context.WithTimeout(t.Context(), patience)
+	defer end()
+	p.must(controlplane.Until(starting, "the playground has most of its servers", func(context.Context) error {
 		if children := p.children(); len(children) < 10 {
 			return fmt.Errorf("it has %d: %v", len(children), children)
 		}
@@ -110,6 +113,10 @@ var promises = []promise{
 	},
 }
 
+// patience is how long a test waits for anything, on a machine that does a lot else. The first command waits for Argo CD to have
+// installed the example.
+const patience = 5 * time.Minute
+
 // playground is one that runs.
 type playground struct {
 	*testing.T
@@ -130,7 +137,7 @@ func begin(t *testing.T) *playground {
 	p.Stderr = &p.printed
 	output, err := p.StdoutPipe()
 	p.must(err)
-	p.must(p.Start())
+	p.must(process.StartWith(p.Cmd, syscall.SIGTERM)) // also if go test just ends this
 	t.Cleanup(p.end)
 	p.output = bufio.NewReader(output)
 	return p
@@ -201,7 +208,7 @@ func (p *playground) try(command string) {
 // until runs a command until it shows something.
 func (p *playground) until(command string, wants ...string) {
 	p.Helper()
-	ctx, cancel := context.WithTimeout(p.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(p.Context(), patience)
 	defer cancel()
 	p.must(controlplane.Until(ctx, command, func(ctx context.Context) error {
 		shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", p.setting+command)
@@ -231,6 +238,7 @@ func (p *playground) interrupt() {
 	}
 	folder := filepath.Dir(logs[1])
 	p.must(p.Process.Signal(os.Interrupt))
+	defer time.AfterFunc(patience, func() { _ = p.Process.Kill() }).Stop() // it may be gone
 	if err := p.Wait(); err != nil {
 		p.Error(err, &p.printed)
 	}

@@ -52,6 +52,14 @@ var starter = sync.OnceValue(func() chan<- func() {
 	return starts
 })
 
+// StartWith starts a command that gets the signal when this process ends, however it ends.
+func StartWith(command *exec.Cmd, signal syscall.Signal) error {
+	command.SysProcAttr = endingWith(signal)
+	started := make(chan error)
+	starter() <- func() { started <- command.Start() }
+	return <-started
+}
+
 // Start starts a program.
 func Start(spec Spec) (*Process, error) {
 	log, err := os.OpenFile(spec.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)

@@ -53,7 +53,7 @@ type cluster struct {
 }
 
 // patience is how long a test waits for anything, on a machine that does a lot else.
-const patience = 90 * time.Second
+const patience = 3 * time.Minute
 
 // start starts a cluster for one test.
 func start(t *testing.T) *cluster {
