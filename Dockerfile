@@ -1,4 +1,4 @@
-# The image of the repo-server sidecar and of the generator. Pin both bases by digest for a release:
+# The image of the repo-server sidecar and of the generator. Pin the Go image by digest for a release:
 #   docker build --build-arg GO_IMAGE=docker.io/library/golang:1.26@sha256:… --build-arg VERSION=v0.1.0 .
 ARG GO_IMAGE=docker.io/library/golang:1.26
 # Empty on purpose: the binaries are static. Of what a system has, the generator reads the certificates of public authorities
@@ -10,8 +10,9 @@ FROM --platform=$BUILDPLATFORM ${GO_IMAGE} AS build
 WORKDIR /src
 COPY . .
 ARG VERSION=dev
-ARG TARGETOS=linux
-ARG TARGETARCH=amd64
+# BuildKit sets them; a default here would win over the platform that is built for.
+ARG TARGETOS
+ARG TARGETARCH
 ENV GOCACHE=/go/build-cache
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/go/build-cache \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -tags timetzdata \

@@ -45,7 +45,7 @@ On SIGTERM it becomes unready, goes on for --drain, and finishes the answers in 
 
 Exit codes: 0 asked to end, 1 it could not serve, 2 the command line or the environment is at fault.`,
 		Example: `  # Beside Argo CD
-  tidegate generator --repo-url https://github.com/myorg/gitops-platform --token-file /etc/tidegate/token
+  tidegate generator --repo-url https://github.com/myorg/gitops-platform --token-file /etc/tidegate/token/token
 
   # From files, without a cluster
   tidegate generator --repo-dir . --clusters-file clusters.yaml --token-file token`,
@@ -55,6 +55,8 @@ Exit codes: 0 asked to end, 1 it could not serve, 2 the command line or the envi
 	f.from.register(command)
 	f.cluster.register(command)
 	flags := command.Flags()
+	flags.Lookup("revision").Usage = "with --repo-url, the branch (default: the repository's own); of --repo-dir a branch, tag or commit (default: the files as they " +
+		"are; of a bare repository, HEAD)"
 	flags.StringVar(&f.listen, "listen", ":8080", "the address to listen on")
 	flags.StringVar(&f.tokenFile, "token-file", "", "the file of the bearer token, read for every request")
 	flags.StringVar(&f.logFormat, "log-format", "json", "how logs are written: json or text")

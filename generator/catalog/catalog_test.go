@@ -193,6 +193,10 @@ func TestABrokenOverlayKeepsWhatWasKnownOfIt(t *testing.T) {
 		{"unreadable", "namespace: [\n", "services/api/overlays/staging/kustomization.yaml", false, ""},
 		{"a base that is gone", "namespace: api-staging\nresources: [../../gone]\n", "gone", false, "api-staging"},
 		{"a namespace that cannot be", "namespace: Api_Staging\nresources: [../../base]\n", `"Api_Staging" cannot be a namespace`, false, ""},
+		{
+			"a long text that many aliases name", "namespace: api-staging\nx: &x " + strings.Repeat("x", 64<<10) + "\ny: [" + strings.Repeat("*x, ", 5000) + "]\n",
+			"its YAML aliases expand to more than 100000 nodes", false, "",
+		},
 		{"no namespace", "resources: [../../base]\n", "services/api/overlays/staging: the kustomization says no namespace", true, ""},
 	} {
 		t.Run(test.name+", known from before", func(t *testing.T) {

@@ -89,7 +89,7 @@ func guessed(tree render.Tree, dir string) Facts {
 	facts := Facts{Autoscaled: scalable}
 	for _, name := range konfig.RecognizedKustomizationFileNames() {
 		content, err := render.ReadFile(tree, path.Join(dir, name))
-		if err != nil {
+		if err != nil || render.CheckText(content) != nil {
 			continue
 		}
 		var kustomization struct {

@@ -1,7 +1,9 @@
 package platform_test
 
 import (
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -81,6 +83,10 @@ tidegate.yaml:3: environments[0]: targetRevision is missing; say it here or in d
 		{"an override of no environment", whole + "services: {payments-api: {environments: {stagin: {}}}}\n", "tidegate.yaml:7: services.payments-api.environments.stagin: there is no such environment; did you mean staging?"},
 		{"a shared folder in another", whole + "sharedFolders: [components, components/logging]\n", `tidegate.yaml:7: sharedFolders[1]: "components/logging" and "components" lie in one another; name the outer one`},
 		{"a shared folder outside", whole + "sharedFolders: [../other]\n", `tidegate.yaml:7: sharedFolders[0]: "../other" is not a folder of the repository; write it relative to the root: components/common`},
+		{
+			"a long text that many aliases name", whole + "    annotations: {a: &a " + strings.Repeat("x", 64<<10) + "}\n    labels: {" + manyOf(2000, "*a") + "}\n",
+			"tidegate.yaml:7: is too large or too deeply nested; does an alias name what it lies in?",
+		},
 		{"a service as a shared folder", whole + "sharedFolders: [services/common]\n", `tidegate.yaml:7: sharedFolders[0]: "services/common": every folder below services is a service; a shared one lies elsewhere`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -93,6 +99,15 @@ tidegate.yaml:3: environments[0]: targetRevision is missing; say it here or in d
 			}
 		})
 	}
+}
+
+// manyOf are fields of one value.
+func manyOf(n int, value string) string {
+	var out []string
+	for i := range n {
+		out = append(out, fmt.Sprintf("k%d: %s", i, value))
+	}
+	return strings.Join(out, ", ")
 }
 
 func TestTheExampleIsRead(t *testing.T) {

@@ -12,10 +12,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// What aliases can blow a document up to: an alias may name what it lies in.
+// What aliases can blow a document up to: an alias may name what it lies in, or a long text. A text, with the path of its field,
+// is as many nodes as it has times nodeText bytes.
 const (
 	maxNodes = 1 << 18
 	maxDepth = 64
+	nodeText = 64
 )
 
 // maxHints is for how many fields the nearest one is looked for: more are not shown anyway.
@@ -37,10 +39,10 @@ func (r *reader) value(t reflect.Type, node *yaml.Node, field string) any {
 	if r.nodes >= maxNodes {
 		return nil
 	}
-	r.nodes++
+	r.nodes += 1 + (len(node.Value)+len(field))/nodeText
 	r.depth++
 	defer func() { r.depth-- }()
-	if r.nodes == maxNodes || r.depth > maxDepth {
+	if r.nodes >= maxNodes || r.depth > maxDepth {
 		r.nodes = maxNodes
 		r.Errors = append(r.Errors, Error{File: r.file, Line: node.Line, Message: "is too large or too deeply nested; does an alias name what it lies in?"})
 		return nil

@@ -76,13 +76,18 @@ func TestMakeHasTheTargetsOfTheDocuments(t *testing.T) {
 
 // TestTheGeneratorTakesTheArgumentsThatItIsInstalledWith: a Pod with another one does not start.
 func TestTheGeneratorTakesTheArgumentsThatItIsInstalledWith(t *testing.T) {
+	container := installed(t).Spec.Template.Spec.Containers[0]
+	run(t, append(append(container.Command[1:], container.Args...), "--help")...)
+}
+
+// installed is the generator's Deployment.
+func installed(t *testing.T) (deployment appsv1.Deployment) {
+	t.Helper()
 	first, _, _ := strings.Cut(read(t, "manifests/generator.yaml"), "\n---\n")
-	var deployment appsv1.Deployment
 	if err := yaml.UnmarshalStrict([]byte(first), &deployment); err != nil {
 		t.Fatal(err)
 	}
-	container := deployment.Spec.Template.Spec.Containers[0]
-	run(t, append(append(container.Command[1:], container.Args...), "--help")...)
+	return deployment
 }
 
 type oneSet struct{}

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -39,14 +40,19 @@ func TestTheGeneratorIsInstalledByTheCommandsOfItsPage(t *testing.T) {
 	root, err := controlplane.Root()
 	s.must(err)
 	blocks := commands(s, root, "docs/generator.md")
-	if len(blocks) != 4 {
+	if len(blocks) != 6 {
 		t.Fatalf("the page has %d blocks with kubectl", len(blocks))
 	}
-	install, upgrade, remove, why := blocks[0], blocks[1], blocks[2], blocks[3]
+	install, upgrade, remove, why, deliver, notify := blocks[0], blocks[1], blocks[2], blocks[3], blocks[4], blocks[5]
+	// A root with the URL of the repository, as the page wants it.
+	content, err := os.ReadFile(filepath.Join(root, "manifests", "root.yaml"))
+	s.must(err)
+	own := filepath.Join(t.TempDir(), "root.yaml")
+	s.must(os.WriteFile(own, bytes.ReplaceAll(content, []byte("https://github.com/myorg/gitops-platform"), []byte(s.Repository.URL)), 0o600))
 	run := func(block string, want ...string) {
 		t.Helper()
 		said := s.shell(root, regexp.MustCompile(`(?m)^kubectl port-forward .*$`).ReplaceAllString(block, ""), map[string]string{
-			"http://localhost:8080": s.Tidegate.GeneratorURL, "/tmp/token": token,
+			"http://localhost:8080": s.Tidegate.GeneratorURL, "/tmp/token": token, "manifests/root.yaml": own,
 		})
 		for _, want := range want {
 			if !strings.Contains(said, want) {
@@ -63,7 +69,8 @@ func TestTheGeneratorIsInstalledByTheCommandsOfItsPage(t *testing.T) {
 	run(why, "payments-api-production", "services/payments-api/overlays/production is in the repository", "tidegate-services: ")
 	made := s.untilOwned(true)
 	s.untilGarbageIsCollected()
-	run(remove, `applicationset.argoproj.io "tidegate-services" deleted`, `deployment.apps "tidegate-generator" deleted`, `secret "tidegate-generator" deleted`)
+	run(remove, `applicationset.argoproj.io "tidegate-services" deleted`, `deployment.apps "tidegate-generator" deleted`, `secret "tidegate-generator" deleted`,
+		`lease.coordination.k8s.io "tidegate-generator" deleted`)
 	if diff := cmp.Diff(made, s.untilOwned(false)); diff != "" {
 		t.Errorf("without Tidegate Applications are others:\n%s", diff)
 	}
@@ -72,6 +79,10 @@ func TestTheGeneratorIsInstalledByTheCommandsOfItsPage(t *testing.T) {
 	if diff := cmp.Diff(made, s.untilOwned(true)); diff != "" {
 		t.Errorf("after it came back Applications are others:\n%s", diff)
 	}
+	// What Argo CD has when it is installed.
+	s.must(s.Staging.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: "argocd-notifications-cm"}}))
+	run(notify, "configmap/argocd-notifications-cm patched")
+	run(deliver, "configmap/argocd-cm patched", "application.argoproj.io/argocd-apps created")
 }
 
 // untilOwned waits until the Applications of payments-api, which are those of the ApplicationSet for services, are there and belong to
