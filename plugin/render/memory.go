@@ -48,15 +48,13 @@ func (c *claim) grow(bytes int64) bool {
 	if c.memory == nil {
 		return true
 	}
+	if more := bytes - c.memory.each - c.taken; more > 0 {
+		if !c.memory.shared.TryAcquire(more) {
+			return false
+		}
+		c.taken += more
+	}
 	c.need = max(c.need, bytes)
-	more := bytes - c.memory.each - c.taken
-	if more <= 0 {
-		return true
-	}
-	if !c.memory.shared.TryAcquire(more) {
-		return false
-	}
-	c.taken += more
 	return true
 }
 

@@ -56,6 +56,32 @@ func TestRendersThatFindNoMemoryLeftBelongIntoAChild(t *testing.T) {
 	again.Done() // twice makes no difference
 }
 
+func TestWhatObjectsGrowByTakesMemory(t *testing.T) {
+	const mib = 1 << 20
+	renderer := render.NewInProcess()
+	renderer.Memory = render.NewMemory(32*mib, 4) // 4 MiB each, and 16 for who needs more
+	small := render.Request{Tree: configMaps(2, 10), Dir: "."}
+	one, err := renderer.Render(t.Context(), small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := renderer.Render(t.Context(), small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Done()
+	if err := one.Grow(15 * mib); err != nil {
+		t.Errorf("with room for it: %v", err)
+	}
+	if err := other.Grow(15 * mib); !render.IsUnbounded(err) || !strings.Contains(err.Error(), "take 15 MiB") {
+		t.Errorf("beside another: %v", err)
+	}
+	one.Done()
+	if err := other.Grow(15 * mib); err != nil {
+		t.Errorf("with memory left again: %v", err)
+	}
+}
+
 func TestTheAnswerOfAChildTakesMemory(t *testing.T) {
 	const mib = 1 << 20
 	child := render.Child{Time: 5 * time.Minute, Answers: render.NewMemory(8*mib, 4)}

@@ -194,7 +194,7 @@ data: {a: "${A}"}`),
 			name:   "a small tree that would grow to gigabytes",
 			in:     configMap(strings.Repeat("${A}", 1<<17)),
 			values: map[string]string{"A": strings.Repeat("x", 1<<17)},
-			want:   "substitution would put in more than 64 MiB of values",
+			want:   "substitution would put in more than 16 MiB of values",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -207,6 +207,20 @@ data: {a: "${A}"}`),
 				t.Error("the objects changed")
 			}
 		})
+	}
+}
+
+func TestWhatIsPutInIsSaidBeforehand(t *testing.T) {
+	in := configMap("${A} and ${A} and ${B}")
+	before := text(t, in)
+	full := errors.New("there is no room")
+	var grown int64
+	err := substitute.ApplyWithin(in, map[string]string{"A": "12345678", "B": ""}, func(bytes int64) error { grown = bytes; return full })
+	if !errors.Is(err, full) || text(t, in) != before {
+		t.Errorf("got %v, and the objects %s", err, text(t, in))
+	}
+	if grown < 16 {
+		t.Errorf("it grows by %d bytes", grown)
 	}
 }
 
