@@ -12,10 +12,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// What aliases can blow a document up to: an alias may name what it lies in, or a long text. A text, with the path of its field,
-// is as many nodes as it has times nodeText bytes.
+// What aliases can blow a document up to: an alias may name what it lies in, or a long text. Keys and values count, and a text, with
+// the path of its field, as often as it has nodeText bytes.
 const (
-	maxNodes = 1 << 18
+	maxNodes = 1 << 19
 	maxDepth = 64
 	nodeText = 64
 )
@@ -36,15 +36,9 @@ func (d *Document) read(into any) any {
 
 // value returns nil where it has noted an error.
 func (r *reader) value(t reflect.Type, node *yaml.Node, field string) any {
-	if r.nodes >= maxNodes {
-		return nil
-	}
-	r.nodes += 1 + (len(node.Value)+len(field))/nodeText
 	r.depth++
 	defer func() { r.depth-- }()
-	if r.nodes >= maxNodes || r.depth > maxDepth {
-		r.nodes = maxNodes
-		r.Errors = append(r.Errors, Error{File: r.file, Line: node.Line, Message: "is too large or too deeply nested; does an alias name what it lies in?"})
+	if !r.spend(node, len(node.Value)+len(field)) {
 		return nil
 	}
 	if _, known := r.lines[field]; !known {
@@ -69,6 +63,20 @@ func (r *reader) value(t reflect.Type, node *yaml.Node, field string) any {
 		return r.list(t, node, field)
 	}
 	return r.scalar(t, node, field)
+}
+
+// spend counts a value or a key, with so many bytes of text, and says whether it may be read: after too many nothing is.
+func (r *reader) spend(node *yaml.Node, text int) bool {
+	if r.nodes >= maxNodes {
+		return false
+	}
+	r.nodes += 1 + text/nodeText
+	if r.nodes >= maxNodes || r.depth > maxDepth {
+		r.nodes = maxNodes
+		r.Errors = append(r.Errors, Error{File: r.file, Line: node.Line, Message: "is too large or too deeply nested; does an alias name what it lies in?"})
+		return false
+	}
+	return true
 }
 
 func (r *reader) structure(t reflect.Type, node *yaml.Node, field string) any {
@@ -115,6 +123,9 @@ func (r *reader) pairs(node *yaml.Node, field string) func(func(key, value *yaml
 				key = key.Alias
 			}
 			at := join(field, key.Value)
+			if !r.spend(key, len(at)) {
+				return
+			}
 			switch first, again := seen[key.Value]; {
 			case key.Kind != yaml.ScalarNode:
 				r.Errors = append(r.Errors, Error{File: r.file, Line: key.Line, Message: at + ": a name is a string"})

@@ -75,6 +75,7 @@ func New(options Options) *Server {
 	options = options.orDefaults()
 	cores := runtime.GOMAXPROCS(0)
 	s := &Server{options: options, budget: options.Budget, streams: newShared(options.Budget.Streams, options.Budget.Streams*3/4)}
+	s.streams.inTurn = true // who receives or answers is done soon
 	kept := store.New(s.budget.Store)
 	queue := generate.NewQueue(cores)
 	s.trees = newTrees(kept, queue, s.budget.Tree, archive.Limits{File: render.DefaultLimits().FileBytes + 1})

@@ -113,7 +113,7 @@ func (s *Server) receive(ctx context.Context, in stream, want bool) (*received, 
 		case <-ctx.Done():
 			return &received{}, ctx.Err()
 		case <-watch.C:
-			now, waiting := r.progress.Load(), r.waiting.Load()
+			waiting, now := r.waiting.Load(), r.progress.Load() // in this order: when a wait ends, there is progress first
 			if now == last && !waiting {
 				return &received{}, &refusal{reason: "stalled", text: fmt.Sprintf("Argo CD sent nothing for %v", s.options.Stall)}
 			}

@@ -2,6 +2,7 @@ package cmpserver
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -11,28 +12,39 @@ import (
 // smallAnswer is how many bytes an answer may have that is sent at once: as much as gRPC writes at a time.
 const smallAnswer = 64 << 10
 
-// send answers. What is large waits for memory in turn, and has it until gRPC has written it: the Applications of one overlay
-// on many clusters get their answers at the same moment. An answer that is larger than there is memory for takes all of it.
-func (s *Server) send(ctx context.Context, in protocol.ConfigManagementPluginService_GenerateManifestServer, request *received, documents []string) error {
-	response := &protocol.ManifestResponse{Manifests: documents}
+// roomToSend waits in turn for the memory of an answer, which it has until it is written: the Applications of one overlay on many
+// clusters get their answers at the same moment. One that is larger than there is memory for takes all of it, and what is small
+// takes none: then written is nil.
+func (s *Server) roomToSend(ctx context.Context, request *received, documents []string) (written func(), err error) {
 	size := int64(0)
 	for _, document := range documents {
 		size += int64(len(document))
 	}
 	if size <= smallAnswer {
-		return in.SendAndClose(response)
+		return nil, nil
 	}
 	tenant, size := request.asker().tenant, min(size, s.budget.Streams)
 	if err := s.streams.acquire(ctx, tenant, size); err != nil {
-		return answer(err, request.GetAppRelPath())
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = &refusal{reason: "no room", text: request.GetAppRelPath() + ": it was rendered, and waited for memory that other answers and " +
+				"archives hold until Argo CD's time was over; raise the memory limit of the plugin's container"}
+		}
+		return nil, err
 	}
 	release := sync.OnceFunc(func() { s.streams.release(tenant, size) })
-	// gRPC says when it has written an answer, and throws away one whose client is gone: should it ever not say so, the memory
-	// is not lost.
-	late := time.AfterFunc(s.options.Time, release)
-	written := func() {
+	// gRPC says when it has written an answer, but not if the connection has ended before. Nobody reads after the deadline.
+	deadline, _ := ctx.Deadline() // begin has seen to it
+	late := time.AfterFunc(time.Until(deadline)+time.Second, release)
+	return func() {
 		late.Stop()
 		release()
+	}, nil
+}
+
+// send answers.
+func send(in protocol.ConfigManagementPluginService_GenerateManifestServer, response *protocol.ManifestResponse, written func()) error {
+	if written == nil {
+		return in.SendAndClose(response)
 	}
 	err := in.SendMsg(&protocol.Outgoing{ManifestResponse: response, Written: written})
 	if err != nil {

@@ -2,13 +2,17 @@ package cmpserver_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
 	"github.com/tidegate/tidegate/plugin"
@@ -88,6 +92,67 @@ func TestTheMemoryOfAnswersComesBack(t *testing.T) {
 	group.Wait()
 	if _, err := generate(ctx, client, ask("app", large(t, 3<<20), region)); err != nil {
 		t.Errorf("afterwards there is no room any more: %v", err)
+	}
+}
+
+// TestAnAnswerWhoseConnectionEndsGivesItsMemoryBack: gRPC does not say that nobody will read it.
+func TestAnAnswerWhoseConnectionEndsGivesItsMemoryBack(t *testing.T) {
+	const mib = 1 << 20
+	options := cmpserver.Options{Budget: cmpserver.Budget{Store: 16 * mib, Streams: mib, Tree: 24 * mib, Child: 1 << 28, Children: 1}, Settings: settings}
+	listener := listen(t, socket(t))
+	server := cmpserver.New(options).GRPC()
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(server.Stop)
+	content := large(t, 700<<10)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for i := range 4 {
+		conn, err := grpc.NewClient("unix:"+listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream, err := protocol.NewConfigManagementPluginServiceClient(conn).GenerateManifest(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, message := range ask("app", content, repository(fmt.Sprint(i))) {
+			if err := stream.Send(message); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := stream.CloseSend(); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			_, err = stream.Header() // its answer has begun
+		}
+		if err := errors.Join(err, conn.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	late, end := context.WithTimeout(t.Context(), time.Minute)
+	defer end()
+	if _, err := generate(late, dial(t, listener.Addr().String()), ask("app", content, repository("late"))); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAnAnswerThatWaitsForTooLongSaysWhy: it is not the render that took long.
+func TestAnAnswerThatWaitsForTooLongSaysWhy(t *testing.T) {
+	const mib = 1 << 20
+	budget := cmpserver.Budget{Store: 16 * mib, Streams: mib, Tree: 24 * mib, Child: 1 << 28, Children: 1}
+	server := cmpserver.New(cmpserver.Options{Settings: settings, Budget: budget})
+	content := large(t, 700<<10)
+	asked := func(ctx context.Context) *scripted {
+		return &scripted{ctx: ctx, messages: ask("app", content, repository("one")), then: func() error { return io.EOF }}
+	}
+	if err := handle(server, asked(t.Context())); err != nil { // which nobody ever writes
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	if err := handle(server, asked(ctx)); err == nil || !strings.Contains(err.Error(), "app: it was rendered, and waited for memory") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -48,12 +48,16 @@ func (s *Server) GenerateManifest(in protocol.ConfigManagementPluginService_Gene
 		defer func() { request.free() }()
 		result, err = s.manifests(ctx, request)
 	}
+	var written func()
+	if err == nil {
+		request.free()
+		written, err = s.roomToSend(ctx, request, result.Documents)
+	}
 	s.report(request, result, err, time.Since(start))
 	if err != nil {
 		return answer(err, request.GetAppRelPath())
 	}
-	request.free()
-	return s.send(ctx, in, request, result.Documents)
+	return send(in, &protocol.ManifestResponse{Manifests: result.Documents}, written)
 }
 
 // manifests makes the manifests of what has been received.

@@ -15,6 +15,8 @@ type shared struct {
 	part int64
 	has  map[string]int64
 	line []*waiter
+	// inTurn has a tenant's requests served in the order of coming, also if the first of those that wait is the largest.
+	inTurn bool
 	// reclaim is called when somebody has to wait, and gives back what rests.
 	reclaim func()
 }
@@ -118,9 +120,11 @@ func (s *shared) count(tenant string, bytes int64) {
 
 // serve goes through the line. The mutex is held.
 func (s *shared) serve() {
+	passed := map[string]bool{}
 	for i := 0; i < len(s.line); {
 		w := s.line[i]
-		if has := s.has[w.tenant]; has > 0 && has+w.bytes > s.part {
+		if has := s.has[w.tenant]; has > 0 && has+w.bytes > s.part || passed[w.tenant] {
+			passed[w.tenant] = s.inTurn
 			i++
 			continue
 		}

@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,6 +39,7 @@ type ArgoCD struct {
 	// Plugins is the folder of the plugins' sockets.
 	Plugins string
 	env     []string
+	resync  time.Duration
 }
 
 // installArgoCD applies what Argo CD's own install.yaml has, but for what runs it in containers.
@@ -186,7 +188,7 @@ func startRedis(run *run) (string, error) {
 
 // startArgoCD starts Argo CD's servers, and waits until they are ready.
 func startArgoCD(ctx context.Context, run *run, cluster *Cluster, options Options) (*ArgoCD, error) {
-	a := &ArgoCD{run: run, cluster: cluster, Plugins: filepath.Join(run.Dir, "plugins")}
+	a := &ArgoCD{run: run, cluster: cluster, Plugins: filepath.Join(run.Dir, "plugins"), resync: cmp.Or(options.Resync, 10*time.Second)}
 	var err error
 	if a.redis, err = startRedis(run); err != nil {
 		return nil, err
@@ -232,13 +234,13 @@ func (a *ArgoCD) StartRepoServer(ctx context.Context) error {
 	return err
 }
 
-// StartController starts the application controller. It looks for new commits every few seconds; in production a webhook
-// tells it.
+// StartController starts the application controller. It looks for new commits every few seconds, unless the options say otherwise;
+// in production a webhook tells it.
 func (a *ArgoCD) StartController(ctx context.Context) (err error) {
 	a.Controller, err = a.start(ctx, "argocd-application-controller", "argocd-application-controller", func(metrics int) []string {
 		return []string{
 			"--redis=" + a.redis, "--repo-server=" + a.repoServer, "--repo-server-plaintext", fmt.Sprintf("--metrics-port=%d", metrics),
-			"--app-resync=10", "--app-resync-jitter=0", "--status-processors=20", "--operation-processors=10",
+			fmt.Sprintf("--app-resync=%d", int(a.resync.Seconds())), "--app-resync-jitter=0", "--status-processors=20", "--operation-processors=10",
 		}
 	}, "/healthz")
 	return err

@@ -243,6 +243,7 @@ func (c *Cluster) startControllers(context.Context) error {
 func (c *Cluster) addNode(ctx context.Context) error {
 	capacity := corev1.ResourceList{
 		corev1.ResourceCPU: resource.MustParse("1000"), corev1.ResourceMemory: resource.MustParse("1000Gi"), corev1.ResourcePods: resource.MustParse("10000"),
+		corev1.ResourceEphemeralStorage: resource.MustParse("10000Gi"),
 	}
 	return c.Create(ctx, &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{

@@ -30,6 +30,8 @@ type Options struct {
 	// OperatorDelay is how long simulated operators, provisioners and load balancers take for one step; zero is as long as
 	// a pod takes to start. A longer one tells what waits for them from what does not.
 	OperatorDelay time.Duration
+	// Resync is how often Argo CD compares every Application with Git without being asked; zero is every ten seconds.
+	Resync time.Duration
 }
 
 // Stack is a control plane: everything that Tidegate works with, on the example repository.

@@ -105,7 +105,8 @@ func (l *Limited) patiently(ctx context.Context, request Request, slow bool) (Re
 		}()
 	}
 	result, err := l.Next.Generate(ctx, request)
-	l.slow.note(request, err != nil && time.Since(start) >= l.Patience)
+	endless := ctx.Err() != nil || render.IsStopped(err) // and not what is wrong with the files
+	l.slow.note(request, err != nil && endless && time.Since(start) >= l.Patience)
 	if err != nil && context.Cause(ctx) == error(gaveWay) {
 		return Result{}, gaveWay
 	}

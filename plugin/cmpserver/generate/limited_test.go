@@ -59,6 +59,11 @@ func (e endless) Generate(ctx context.Context, request generate.Request) (genera
 	if request.Dir == "quick" {
 		return generate.Result{}, nil
 	}
+	if after, ok := strings.CutPrefix(request.Dir, "fails after "); ok {
+		wait, err := time.ParseDuration(after)
+		time.Sleep(wait) // the bubble's clock
+		return generate.Result{}, errors.Join(err, errors.New("a mistake in the files"))
+	}
 	<-ctx.Done()
 	return generate.Result{}, ctx.Err()
 }
@@ -128,9 +133,10 @@ func TestWhoCameToAnEndIsNotTakenForSlow(t *testing.T) {
 			_, err := limited.Generate(ctx, generate.Request{Tenant: "one", Asker: "app", Dir: dir})
 			return err
 		}
-		// It failed at once, or came to an end after all.
+		// It failed at once, or late for what is wrong with its files, or came to an end after all.
 		for _, before := range []func() error{
 			func() error { return ask("endless", time.Millisecond) },
+			func() error { return ask("fails after 20s", time.Minute) },
 			func() error { return errors.Join(ask("endless", time.Minute), ask("quick", time.Minute)) },
 		} {
 			_ = before()
@@ -152,6 +158,27 @@ func TestWhoCameToAnEndIsNotTakenForSlow(t *testing.T) {
 			if err := ask("quick", time.Minute); err != nil {
 				t.Error(err)
 			}
+		}
+	})
+}
+
+func TestWhoIsSlowGivesWayToNobodyWhoIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		next := endless{make(chan string, 20)}
+		limited := &generate.Limited{Next: next, Queue: generate.NewQueue(1), Patience: 10 * time.Second}
+		ask := func(app string) error {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err := limited.Generate(ctx, generate.Request{Tenant: "one", Asker: app, Dir: "endless"})
+			return err
+		}
+		_, _ = ask("a"), ask("b")
+		begun, first := time.Now(), make(chan error)
+		go func() { first <- ask("a") }()
+		synctest.Wait()
+		go func() { _ = ask("b") }()
+		if err := <-first; !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != time.Minute {
+			t.Errorf("it got %v after %v", err, time.Since(begun))
 		}
 	})
 }

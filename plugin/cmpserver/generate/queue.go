@@ -42,11 +42,16 @@ func (q *Queue) EnterLast(ctx context.Context, tenant, app string) (leave func()
 // last is more than any number of requests that wait.
 const last = 1 << 30
 
-// Waits says whether anybody waits.
+// Waits says whether anybody waits who did not enter as the last.
 func (q *Queue) Waits() bool {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	return len(q.turns) > 0
+	for _, tenant := range q.turns {
+		if q.waiting[tenant][0].before < last { // they stand by that
+			return true
+		}
+	}
+	return false
 }
 
 func (q *Queue) enter(ctx context.Context, tenant, app string, before int) (leave func(), err error) {
