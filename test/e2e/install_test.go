@@ -79,8 +79,6 @@ func TestTheGeneratorIsInstalledByTheCommandsOfItsPage(t *testing.T) {
 	if diff := cmp.Diff(made, s.untilOwned(true)); diff != "" {
 		t.Errorf("after it came back Applications are others:\n%s", diff)
 	}
-	// What Argo CD has when it is installed.
-	s.must(s.Staging.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: "argocd-notifications-cm"}}))
 	run(notify, "configmap/argocd-notifications-cm patched")
 	run(deliver, "configmap/argocd-cm patched", "application.argoproj.io/argocd-apps created")
 }
