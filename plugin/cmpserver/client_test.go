@@ -75,9 +75,9 @@ func socket(t testing.TB) string {
 	return filepath.Join(dir, "tidegate.sock")
 }
 
-func dial(t testing.TB, path string) protocol.ConfigManagementPluginServiceClient {
+func dial(t testing.TB, path string, options ...grpc.DialOption) protocol.ConfigManagementPluginServiceClient {
 	t.Helper()
-	conn, err := grpc.NewClient("unix:"+path, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient("unix:"+path, append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		t.Fatal(err)
 	}

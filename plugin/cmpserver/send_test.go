@@ -31,7 +31,13 @@ func repository(url string) string { return "ARGOCD_APP_SOURCE_REPO_URL=" + url 
 func TestALargeAnswerWaitsUntilAnotherIsWritten(t *testing.T) {
 	const mib = 1 << 20
 	options := cmpserver.Options{Budget: cmpserver.Budget{Store: 4 * mib, Streams: mib, Tree: 24 * mib, Child: 1 << 28, Children: 1}}
-	client := serve(t, options)
+	listener := listen(t, socket(t))
+	options.Settings = settings
+	server := cmpserver.New(options).GRPC()
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(server.Stop)
+	// Windows that do not grow: what is not read is not received.
+	client := dial(t, listener.Addr().String(), grpc.WithInitialWindowSize(64<<10), grpc.WithInitialConnWindowSize(4*mib))
 	content := large(t, 700<<10)
 	within, end := context.WithTimeout(t.Context(), time.Minute)
 	defer end()
