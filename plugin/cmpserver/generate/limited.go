@@ -89,20 +89,7 @@ func (l *Limited) patiently(ctx context.Context, request Request, slow bool) (Re
 	gaveWay := &GaveWayError{Dir: request.Dir, After: l.Patience}
 	start := time.Now()
 	if slow {
-		go func() {
-			check := time.NewTicker(l.Patience / 10)
-			defer check.Stop()
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case now := <-check.C:
-					if now.Sub(start) >= l.Patience && l.Queue.Waits() {
-						stop(gaveWay)
-					}
-				}
-			}
-		}()
+		go l.untilOthersWait(ctx, start, func() { stop(gaveWay) })
 	}
 	result, err := l.Next.Generate(ctx, request)
 	endless := ctx.Err() != nil || render.IsStopped(err) // and not what is wrong with the files
@@ -111,6 +98,23 @@ func (l *Limited) patiently(ctx context.Context, request Request, slow bool) (Re
 		return Result{}, gaveWay
 	}
 	return result, err
+}
+
+// untilOthersWait calls stop once patience is over and somebody waits, unless the context ends before.
+func (l *Limited) untilOthersWait(ctx context.Context, start time.Time, stop func()) {
+	check := time.NewTicker(l.Patience / 10)
+	defer check.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-check.C:
+			if now.Sub(start) >= l.Patience && l.Queue.Waits() {
+				stop()
+				return
+			}
+		}
+	}
 }
 
 // GaveWayError says that a render was stopped because others waited.

@@ -97,7 +97,7 @@ func TestWhoDidNotComeToAnEndBeforeGivesWay(t *testing.T) {
 		if err := ended(); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != time.Minute {
 			t.Errorf("while nobody waited it got %v after %v", err, time.Since(begun))
 		}
-		// Then it keeps nobody waiting, also not those who come after it.
+		// Then it keeps nobody waiting, also not those who come after it. All times are of the bubble's clock.
 		begun = time.Now()
 		ask("slow", "endless", time.Minute)
 		ask("slow", "endless", time.Minute)
