@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -44,27 +45,32 @@ type ArgoCD struct {
 
 // installArgoCD applies what Argo CD's own install.yaml has, but for what runs it in containers.
 func installArgoCD(ctx context.Context, cluster *Cluster) error {
-	dir, err := ModuleFolder(ctx, "github.com/argoproj/argo-cd/v2")
-	if err != nil {
-		return err
-	}
-	content, err := os.ReadFile(filepath.Join(dir, "manifests", "install.yaml"))
-	if err != nil {
-		return err
-	}
-	objects, err := Objects(content)
+	objects, err := argoCDsOwn()
 	if err != nil {
 		return err
 	}
 	if err := cluster.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Namespace}}); err != nil {
 		return err
 	}
+	return cluster.applyAs(ctx, "argo-cd", objects)
+}
+
+// argoCDsOwn reads them once for all control planes of a process: its definitions are a megabyte of YAML.
+var argoCDsOwn = sync.OnceValues(func() ([]*unstructured.Unstructured, error) {
+	dir, err := ModuleFolder(context.Background(), "github.com/argoproj/argo-cd/v2")
+	if err != nil {
+		return nil, err
+	}
+	content, err := os.ReadFile(filepath.Join(dir, "manifests", "install.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	objects, err := Objects(content)
 	kinds := []string{
 		"CustomResourceDefinition", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ConfigMap", "Secret",
 	}
-	objects = slices.DeleteFunc(objects, func(o *unstructured.Unstructured) bool { return !slices.Contains(kinds, o.GetKind()) })
-	return cluster.applyAs(ctx, "argo-cd", objects)
-}
+	return slices.DeleteFunc(objects, func(o *unstructured.Unstructured) bool { return !slices.Contains(kinds, o.GetKind()) }), err
+})
 
 // ModuleFolder is where the files of a module are.
 func ModuleFolder(ctx context.Context, module string) (string, error) {

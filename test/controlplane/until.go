@@ -8,8 +8,18 @@ import (
 	"time"
 )
 
-// pollInterval is how often a condition is tried.
-const pollInterval = 100 * time.Millisecond
+// pollInterval is how long after a try the next one comes, at the earliest. One that takes long itself comes less often, so
+// that what waits does not take the processor from what is waited for.
+const (
+	pollInterval    = 100 * time.Millisecond
+	maxPollInterval = time.Second
+	// pollPause is how many times as long as a try the pause after it is.
+	pollPause = 5
+)
+
+func pauseAfter(try time.Duration) time.Duration {
+	return min(max(pollInterval, pollPause*try), maxPollInterval)
+}
 
 // never is a condition that cannot come to hold any more.
 type never struct{ error }
@@ -31,10 +41,9 @@ func BeforeTimeout(ctx context.Context, timeout time.Time) (context.Context, con
 // Until tries a condition until it holds: until it returns nil. The error of the last try tells what was missing.
 func Until(ctx context.Context, what string, condition func(context.Context) error) error {
 	start := time.Now()
-	ticker := time.NewTicker(pollInterval)
-	defer ticker.Stop()
 	var missing error
 	for {
+		tried := time.Now()
 		err := condition(ctx)
 		if err == nil {
 			return nil
@@ -54,7 +63,7 @@ func Until(ctx context.Context, what string, condition func(context.Context) err
 				limit += ", and " + errTimeout.Error()
 			}
 			return fmt.Errorf("%s: not within %s: %w", what, limit, missing)
-		case <-ticker.C:
+		case <-time.After(pauseAfter(time.Since(tried))):
 		}
 	}
 }

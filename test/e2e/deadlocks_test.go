@@ -61,7 +61,7 @@ const operatorDelay = 2 * time.Second
 // It is not parallel: it syncs some forty Applications on three clusters at once, which leaves two cores nothing for another
 // suite. Beside one, not all of them were over within until's patience.
 func TestDeadlocks(t *testing.T) {
-	s := start(t, controlplane.Options{OperatorDelay: operatorDelay})
+	s := start(t, controlplane.Options{OperatorDelay: operatorDelay, Resync: time.Hour})
 	byHand, err := s.AddCluster(t.Context(), "by-hand")
 	s.must(err)
 	orders := []ordering{

@@ -5,20 +5,25 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // inUse is the name of a file that is locked as long as somebody works in its folder. A folder that is kept on purpose has
 // none.
 const inUse = "in-use"
 
-// Folder is a folder of one run. What is left of a run that was killed is removed by the next one.
+// leftFor is how long what a killed run has left stays there: somebody may want to know why it died.
+const leftFor = time.Hour
+
+// Folder is a folder of one run. What a run that was killed has left is removed by the first one that starts leftFor after
+// it began.
 type Folder struct {
 	Path string
 	// lock is held as long as the process lives, however it ends.
 	lock *os.File
 }
 
-// NewFolder makes a folder in another one, and removes those of the same prefix that were left behind.
+// NewFolder makes a folder in another one, and removes those of the same prefix that were left behind long ago.
 func NewFolder(parent, prefix string) (*Folder, error) {
 	if err := sweep(parent, prefix); err != nil {
 		return nil, err
@@ -47,14 +52,18 @@ func (f *Folder) Keep() error {
 	return errors.Join(os.Remove(filepath.Join(f.Path, inUse)), f.lock.Close())
 }
 
-// sweep removes folders whose lock nobody holds.
+// sweep removes old folders whose lock nobody holds.
 func sweep(parent, prefix string) error {
 	folders, err := filepath.Glob(filepath.Join(parent, prefix+"*"))
 	if err != nil {
 		return err
 	}
 	for _, folder := range folders {
-		lock, err := tryLock(filepath.Join(folder, inUse), 0)
+		name := filepath.Join(folder, inUse)
+		if info, err := os.Stat(name); err != nil || time.Since(info.ModTime()) < leftFor {
+			continue
+		}
+		lock, err := tryLock(name, 0)
 		if err != nil {
 			continue // it is used, or kept, or another user's
 		}

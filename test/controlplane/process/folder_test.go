@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 func TestARunRemovesWhatWasLeftBehindAndNothingElse(t *testing.T) {
@@ -18,7 +19,7 @@ func TestARunRemovesWhatWasLeftBehindAndNothingElse(t *testing.T) {
 		}
 		return made
 	}
-	used, kept, killed := folder(), folder(), folder()
+	used, kept, killed, justKilled := folder(), folder(), folder(), folder()
 	if err := kept.Keep(); err != nil {
 		t.Fatal(err)
 	}
@@ -26,12 +27,23 @@ func TestARunRemovesWhatWasLeftBehindAndNothingElse(t *testing.T) {
 	if err := os.Mkdir(foreign, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	// What the kernel does when a process ends.
-	if err := killed.lock.Close(); err != nil {
-		t.Fatal(err)
+	for _, ended := range []*Folder{killed, justKilled} {
+		// What the kernel does when a process ends.
+		if err := ended.lock.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, old := range []*Folder{used, killed} {
+		begun := time.Now().Add(-2 * leftFor)
+		if err := os.Chtimes(filepath.Join(old.Path, inUse), begun, begun); err != nil {
+			t.Fatal(err)
+		}
 	}
 	folder()
-	for what, path := range map[string]string{"one that is used": used.Path, "one that was kept": kept.Path, "a foreign one": foreign} {
+	for what, path := range map[string]string{
+		"one that is used": used.Path, "one that was kept": kept.Path, "a foreign one": foreign,
+		"one whose run was killed just now": justKilled.Path,
+	} {
 		if _, err := os.Stat(path); err != nil {
 			t.Errorf("%s is gone: %v", what, err)
 		}
@@ -41,23 +53,24 @@ func TestARunRemovesWhatWasLeftBehindAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestABlockOfPortsThatCannotBeHadIsPassedOver(t *testing.T) {
-	folder := t.TempDir()
-	t.Setenv("TMPDIR", folder)
-	// Nobody may open it for writing, as nobody may another user's.
-	if err := os.Mkdir(filepath.Join(folder, "tidegate-ports-0.lock"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	var starts []int
-	for range 2 {
+func TestNoTwoRunsHaveTheSamePorts(t *testing.T) {
+	taken := map[int]bool{}
+	for _, dir := range []string{t.TempDir(), t.TempDir()} {
+		t.Setenv("TMPDIR", dir) // runs need not share a folder
 		ports, err := NewPorts()
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = ports.Close() }() // the test ends
-		starts = append(starts, ports.next)
-	}
-	if starts[0] != firstPort+blockSize || starts[1] != firstPort+2*blockSize {
-		t.Errorf("the blocks begin at %d", starts)
+		for range 3 {
+			port, err := ports.Take()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if taken[port] {
+				t.Errorf("port %d is taken twice", port)
+			}
+			taken[port] = true
+		}
 	}
 }

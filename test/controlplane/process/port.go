@@ -3,13 +3,11 @@ package process
 import (
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 )
 
-// Ports below those that the kernel gives to outgoing connections, in blocks: a run takes a block, and no other run on this
-// machine takes the same one while it lives.
+// Ports below those that the kernel gives to outgoing connections, in blocks: a run takes a block by listening on its first
+// port, and no other run on this machine, whoever's it is, takes the same one while it lives.
 const (
 	firstPort = 20000
 	blocks    = 120
@@ -21,21 +19,21 @@ type Ports struct {
 	mu   sync.Mutex
 	next int
 	end  int
-	// lock is held as long as the process lives.
-	lock *os.File
+	// first is open as long as the process lives.
+	first net.Listener
 }
 
 // NewPorts takes a block of ports.
 func NewPorts() (*Ports, error) {
 	var last error
 	for block := range blocks {
-		lock, err := tryLock(filepath.Join(os.TempDir(), fmt.Sprintf("tidegate-ports-%d.lock", block)), os.O_CREATE)
+		start := firstPort + block*blockSize
+		first, err := listen(start)
 		if err != nil {
-			last = err // another run's, or another user's, whose file this one may not even open
+			last = err
 			continue
 		}
-		start := firstPort + block*blockSize
-		return &Ports{next: start, end: start + blockSize, lock: lock}, nil
+		return &Ports{next: start + 1, end: start + blockSize, first: first}, nil
 	}
 	return nil, fmt.Errorf("all %d blocks of ports are taken: too many runs at once: %w", blocks, last)
 }
@@ -45,7 +43,7 @@ func (p *Ports) Take() (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for ; p.next < p.end; p.next++ {
-		listener, err := net.Listen("tcp", fmt.Sprintf(":%d", p.next))
+		listener, err := listen(p.next)
 		if err != nil {
 			continue
 		}
@@ -59,4 +57,6 @@ func (p *Ports) Take() (int, error) {
 }
 
 // Close gives the block back.
-func (p *Ports) Close() error { return p.lock.Close() }
+func (p *Ports) Close() error { return p.first.Close() }
+
+func listen(port int) (net.Listener, error) { return net.Listen("tcp", fmt.Sprintf(":%d", port)) }

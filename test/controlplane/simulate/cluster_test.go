@@ -47,6 +47,7 @@ type cluster struct {
 	*testing.T
 	config     *rest.Config
 	dir        string
+	folder     *process.Folder
 	programs   servers.Programs
 	processes  map[string]*process.Process
 	simulation *simulate.Simulation
@@ -61,9 +62,9 @@ func start(t *testing.T) *cluster {
 	programs, err := servers.Build(t.Context(), os.Stderr)
 	must(t, err)
 	// A socket's path has a limit that a test's own folder exceeds.
-	dir, err := os.MkdirTemp("", "simulate-")
+	folder, err := process.NewFolder(os.TempDir(), "tidegate-simulate-")
 	must(t, err)
-	c := &cluster{T: t, dir: dir, programs: programs, processes: map[string]*process.Process{}}
+	c := &cluster{T: t, dir: folder.Path, folder: folder, programs: programs, processes: map[string]*process.Process{}}
 	t.Cleanup(c.clear)
 	t.Cleanup(c.stop)
 	c.startServers(c.file("egress.sock"))
@@ -200,6 +201,7 @@ func (c *cluster) stop() {
 
 // clear removes the cluster's folder. After a failure it stays, and the ends of the logs in it are shown.
 func (c *cluster) clear() {
+	must(c, c.folder.Keep())
 	if !c.Failed() {
 		must(c, os.RemoveAll(c.dir))
 		return
