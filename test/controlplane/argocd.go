@@ -315,17 +315,11 @@ func (a *ArgoCD) Restart(ctx context.Context, server *process.Process, start fun
 func (c *Cluster) ClusterSecret(name string, labels map[string]string, inCluster bool) (*unstructured.Unstructured, error) {
 	server, config := "https://kubernetes.default.svc", "{}"
 	if !inCluster {
-		authority, err := os.ReadFile(c.file("apiserver.crt"))
-		if err != nil {
+		var err error
+		if config, err = c.access(); err != nil {
 			return nil, err
 		}
-		encoded, err := json.Marshal(map[string]any{
-			"bearerToken": c.tokens[Deployer], "tlsClientConfig": map[string]any{"caData": authority},
-		})
-		if err != nil {
-			return nil, err
-		}
-		server, config = c.Server, string(encoded)
+		server = c.Server
 	}
 	secret := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "cluster-" + name},
@@ -337,4 +331,16 @@ func (c *Cluster) ClusterSecret(name string, labels map[string]string, inCluster
 	}
 	secret.SetLabels(all)
 	return secret, nil
+}
+
+// access is how Argo CD reaches a cluster, as its Secret says it. One that was never started has no certificate to trust.
+func (c *Cluster) access() (string, error) {
+	authority, err := os.ReadFile(c.file("apiserver.crt"))
+	if err != nil && c.apiServer != nil {
+		return "", err
+	}
+	config, err := json.Marshal(map[string]any{
+		"bearerToken": c.tokens[Deployer], "tlsClientConfig": map[string]any{"caData": authority},
+	})
+	return string(config), err
 }

@@ -13,15 +13,23 @@ import (
 	"github.com/tidegate/tidegate/test/controlplane/process"
 )
 
-// binaries is the folder of Tidegate's programs as they are when this process asks first, with the race detector where it
-// has it. They stay as they are as long as it lives, whatever others build meanwhile.
-var binaries = sync.OnceValues(func() (*process.Folder, error) {
+// Race is the variable of the environment by which Tidegate's servers are built with the race detector.
+const Race = "TIDEGATE_RACE"
+
+// programs are folders of Tidegate's programs as they are when this process asks first. They stay as they are as long as it
+// lives, whatever others build meanwhile.
+type programs struct {
+	// plain are those that people run, and servers those that run all the time: a race is seen in these.
+	plain, servers string
+}
+
+var binaries = sync.OnceValues(func() (*programs, error) {
 	root, err := Root()
 	if err != nil {
 		return nil, err
 	}
 	all := filepath.Join(root, "bin", "e2e")
-	own, err := process.NewFolder(all, "run-")
+	own, err := process.NewFolder(all, "run-", 0)
 	if err != nil {
 		return nil, err
 	}
@@ -32,20 +40,25 @@ var binaries = sync.OnceValues(func() (*process.Folder, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	return own, errors.Join(buildInto(root, all, own.Path), lock.Close())
+	out := &programs{plain: filepath.Join(own.Path, "plain"), servers: filepath.Join(own.Path, "plain")}
+	err = buildInto(root, filepath.Join(all, "plain"), out.plain)
+	if os.Getenv(Race) != "" {
+		out.servers = filepath.Join(own.Path, "race")
+		err = errors.Join(err, buildInto(root, filepath.Join(all, "race"), out.servers, "-race"))
+	}
+	return out, errors.Join(err, lock.Close())
 })
 
 // buildInto builds where the next run finds what has not changed, and copies it from there.
-func buildInto(root, all, own string) error {
-	// Kept apart by their flags, so that runs that take turns need not link anew.
-	built, args := filepath.Join(all, "plain"), []string{"build"}
-	if raceEnabled {
-		built, args = filepath.Join(all, "race"), append(args, "-race")
-	}
-	command := exec.Command("go", append(args, "-o", built+string(filepath.Separator), "./cmd/tidegate", "./cmd/tidegate-plugin")...)
+func buildInto(root, built, own string, flags ...string) error {
+	args := append([]string{"build", "-o", built + string(filepath.Separator)}, flags...)
+	command := exec.Command("go", append(args, "./cmd/tidegate", "./cmd/tidegate-plugin")...)
 	command.Dir = root
 	if output, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", command, err, output)
+	}
+	if err := os.Mkdir(own, 0o755); err != nil {
+		return err
 	}
 	for _, name := range []string{"tidegate", "tidegate-plugin"} {
 		if err := copyProgram(filepath.Join(built, name), filepath.Join(own, name)); err != nil {

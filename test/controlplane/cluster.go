@@ -40,6 +40,7 @@ type Cluster struct {
 
 	run           *run
 	dir           string
+	port          int
 	apiServer     *process.Process
 	operatorDelay time.Duration
 	simulation    *simulate.Simulation
@@ -61,7 +62,14 @@ const (
 var groups = map[string]string{administrator: "system:masters", nodes: "system:masters", controllerManager: "system:masters"}
 
 func newCluster(run *run, name string, operatorDelay time.Duration) (*Cluster, error) {
-	c := &Cluster{Name: name, run: run, dir: filepath.Join(run.Dir, name), operatorDelay: operatorDelay, tokens: map[string]string{}}
+	port, err := run.ports.Take()
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{
+		Name: name, Server: local("https", port), run: run, dir: filepath.Join(run.Dir, name), port: port,
+		operatorDelay: operatorDelay, tokens: map[string]string{},
+	}
 	users := []string{administrator, controllerManager, scheduler, nodes, Deployer}
 	for _, component := range serviceAccounts {
 		users = append(users, ServiceAccount(component))
@@ -104,24 +112,20 @@ func (c *Cluster) startStorage(ctx context.Context) error {
 		return err
 	}
 	if _, err := c.run.start(process.Spec{
-		Name: c.Name + "-etcd", Path: c.run.programs["etcd"], Dir: c.dir,
+		Name: c.Name + "-etcd", Path: c.run.programs["etcd"], Dir: c.dir, Env: []string{alone},
 		Args: []string{
 			"--data-dir=" + c.file("etcd"), "--listen-client-urls=" + local("http", clients), "--advertise-client-urls=" + local("http", clients),
 			"--listen-peer-urls=" + local("http", peers), "--initial-advertise-peer-urls=" + local("http", peers),
 			"--initial-cluster=default=" + local("http", peers), "--unsafe-no-fsync", "--log-level=warn",
+			"--heartbeat-interval=1000", "--election-timeout=10000", // with itself: it is alone
 		},
 	}); err != nil {
 		return err
 	}
-	apiServer, err := c.run.ports.Take()
-	if err != nil {
-		return err
-	}
-	c.Server = local("https", apiServer)
 	if err := c.writeKeys(); err != nil {
 		return err
 	}
-	return os.WriteFile(c.file("api-server.args"), []byte(strings.Join(c.apiServerArgs(clients, apiServer), "\n")), 0o644)
+	return os.WriteFile(c.file("api-server.args"), []byte(strings.Join(c.apiServerArgs(clients), "\n")), 0o644)
 }
 
 // writeKeys makes the key of service account tokens, and the policies that the API server is given as files.
@@ -141,9 +145,9 @@ func (c *Cluster) writeKeys() error {
 	return nil
 }
 
-func (c *Cluster) apiServerArgs(storage, port int) []string {
+func (c *Cluster) apiServerArgs(storage int) []string {
 	return []string{
-		"--etcd-servers=" + local("http", storage), fmt.Sprintf("--secure-port=%d", port), "--bind-address=127.0.0.1", "--cert-dir=" + c.dir,
+		"--etcd-servers=" + local("http", storage), fmt.Sprintf("--secure-port=%d", c.port), "--bind-address=127.0.0.1", "--cert-dir=" + c.dir,
 		"--token-auth-file=" + c.file("tokens.csv"), "--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition",
 		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file=" + c.file("service-accounts.key"),
 		"--service-account-signing-key-file=" + c.file("service-accounts.key"), "--service-cluster-ip-range=10.96.0.0/16",
@@ -217,7 +221,7 @@ func (c *Cluster) startControllers(context.Context) error {
 		{"kube-controller-manager", controllerManager, []string{
 			"--secure-port=0", "--leader-elect=false", "--service-account-private-key-file=" + c.file("service-accounts.key"),
 			"--root-ca-file=" + c.file("apiserver.crt"), "--horizontal-pod-autoscaler-sync-period=2s", "--node-monitor-grace-period=10m",
-			"--controllers=*,-nodelifecycle,-node-ipam-controller,-node-route-controller,-cloud-node-lifecycle-controller",
+			"--controllers=" + controllers,
 		}},
 		{"kube-scheduler", scheduler, []string{"--secure-port=0", "--leader-elect=false"}},
 		{"kwok", nodes, []string{"--manage-all-nodes=true", "--config=" + c.file("kwok.yaml"), "--node-lease-duration-seconds=0"}},
@@ -232,13 +236,21 @@ func (c *Cluster) startControllers(context.Context) error {
 			}
 		}
 		if _, err := c.run.start(process.Spec{
-			Name: c.Name + "-" + server.name, Path: c.run.programs[server.name], Dir: c.dir, Args: append(server.args, "--kubeconfig="+kubeconfig),
+			Name: c.Name + "-" + server.name, Path: c.run.programs[server.name], Dir: c.dir, Env: []string{alone},
+			Args: append(server.args, "--kubeconfig="+kubeconfig),
 		}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// controllers are those whose work somebody waits for here.
+const controllers = "deployment-controller,replicaset-controller,statefulset-controller,daemonset-controller,job-controller," +
+	"cronjob-controller,horizontal-pod-autoscaler-controller,disruption-controller,endpoints-controller,endpointslice-controller," +
+	"garbage-collector-controller,namespace-controller,serviceaccount-controller,root-ca-certificate-publisher-controller," +
+	"persistentvolume-binder-controller,persistentvolumeclaim-protection-controller,persistentvolume-protection-controller," +
+	"clusterrole-aggregation-controller,pod-garbage-collector-controller,ttl-after-finished-controller"
 
 // addNode adds the node that kwok pretends to be the kubelet of.
 func (c *Cluster) addNode(ctx context.Context) error {

@@ -85,7 +85,7 @@ func TestLogsAreThoseOfThePartThatFails(t *testing.T) {
 
 	var err error
 	r.ctx, r.cancel = context.WithCancel(t.Context())
-	r.folder, err = process.NewFolder(t.TempDir(), "run-")
+	r.folder, err = process.NewFolder(t.TempDir(), "run-", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

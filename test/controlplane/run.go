@@ -70,7 +70,7 @@ func newRun(ctx context.Context, progress io.Writer) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	folder, err := process.NewFolder(os.TempDir(), "tidegate-e2e-")
+	folder, err := process.NewFolder(os.TempDir(), "tidegate-e2e-", process.ForReading)
 	if err != nil {
 		return nil, errors.Join(err, ports.Close())
 	}
@@ -82,6 +82,9 @@ func newRun(ctx context.Context, progress io.Writer) (*run, error) {
 // roomy has servers collect garbage rarely as long as they are small: a third of the processor time of a Kubernetes that does
 // little is its collector's.
 var roomy = []string{"GOGC=400", "GOMEMLIMIT=1GiB"}
+
+// alone has a server that does little use one processor: Go's own scheduler takes the least time on one.
+const alone = "GOMAXPROCS=1"
 
 // start starts a server. Its log is named for it; one that is started again goes on in the same log.
 func (r *run) start(spec process.Spec) (*process.Process, error) {

@@ -33,7 +33,7 @@ func (t *Tidegate) StartReplica(ctx context.Context) (*Replica, error) {
 	args = append(append([]string{"generator", "--token-file=" + t.token, "--log-level=debug", "--drain=0s"}, args...),
 		fmt.Sprintf("--listen=127.0.0.1:%d", port), "--mirror-dir="+filepath.Join(t.stack.Dir, fmt.Sprintf("mirror-%d", port)))
 	r := &Replica{URL: local("http", port)}
-	if r.Process, err = t.run.start(process.Spec{Name: "tidegate-generator", Path: t.Binary("tidegate"), Dir: t.dir, Args: args}); err != nil {
+	if r.Process, err = t.run.start(process.Spec{Name: "tidegate-generator", Path: t.Server("tidegate"), Dir: t.dir, Args: args}); err != nil {
 		return nil, err
 	}
 	return r, t.run.until(ctx, "the replica is ready", func(ctx context.Context) error {

@@ -22,6 +22,8 @@ type Options struct {
 	Plugin PluginMode
 	// ArgoCDEnv is given to Argo CD's servers.
 	ArgoCDEnv []string
+	// StagingOnly leaves production out: Argo CD knows of that cluster, and nobody answers there.
+	StagingOnly bool
 	// HideSecrets has Argo CD do without the right to read the Secrets of production, or to write them. By default it may, as
 	// Argo CD wants to.
 	HideSecrets bool
@@ -83,10 +85,11 @@ func New(ctx context.Context, options Options) (*Stack, error) {
 	return s, nil
 }
 
-// Stop ends all servers. It is safe to call after a failed start. Files stay; Remove removes them.
+// Stop ends all servers, and tells which of them had ended before. It is safe to call after a failed start. Files stay; Remove
+// removes them.
 func (s *Stack) Stop(ctx context.Context) error {
-	err := s.run.stop(ctx)
-	return errors.Join(err, s.races())
+	failed := s.run.failed()
+	return errors.Join(failed, s.run.stop(ctx), s.races())
 }
 
 // Remove removes all files.
@@ -122,9 +125,11 @@ func (s *Stack) startClusters(ctx context.Context) error {
 			return err
 		}
 		*cluster = made
-		group.Go(func() error { return made.start(ctx) })
+		if name == "staging" || !s.options.StagingOnly {
+			group.Go(func() error { return made.start(ctx) })
+		}
 	}
-	if err := group.Wait(); err != nil {
+	if err := group.Wait(); err != nil || s.options.StagingOnly {
 		return err
 	}
 	return grantDeployer(ctx, s.Production, s.options.HideSecrets)

@@ -45,11 +45,12 @@ type Tidegate struct {
 	// GeneratorURL is where the generator answers, PluginHTTP where the plugin's health and metrics are.
 	GeneratorURL, PluginHTTP string
 
-	run           *run
-	stack         *Stack
-	dir, binaries string
-	token         string
-	port          int
+	run      *run
+	stack    *Stack
+	dir      string
+	programs *programs
+	token    string
+	port     int
 }
 
 // generatorToken is what Argo CD and the generator share. It protects nothing: both listen on the loopback interface.
@@ -60,7 +61,7 @@ func newTidegate(stack *Stack) (*Tidegate, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tidegate{run: stack.run, stack: stack, dir: filepath.Join(stack.Dir, "tidegate"), binaries: programs.Path}
+	t := &Tidegate{run: stack.run, stack: stack, dir: filepath.Join(stack.Dir, "tidegate"), programs: programs}
 	if err := os.MkdirAll(filepath.Join(t.dir, "config"), 0o755); err != nil {
 		return nil, err
 	}
@@ -75,8 +76,11 @@ func newTidegate(stack *Stack) (*Tidegate, error) {
 	return t, nil
 }
 
-// Binary is the path of one of Tidegate's programs.
-func (t *Tidegate) Binary(name string) string { return filepath.Join(t.binaries, name) }
+// Binary is the path of one of Tidegate's programs, for people.
+func (t *Tidegate) Binary(name string) string { return filepath.Join(t.programs.plain, name) }
+
+// Server is the path of one of Tidegate's programs, as the control plane runs it.
+func (t *Tidegate) Server(name string) string { return filepath.Join(t.programs.servers, name) }
 
 // TokenFile is the file of the generator's token.
 func (t *Tidegate) TokenFile() string { return t.token }
@@ -95,7 +99,7 @@ func (t *Tidegate) StartPlugin(ctx context.Context, mode PluginMode) error {
 		Name: "tidegate-plugin", Path: t.run.programs["argocd"], Dir: t.dir, Args: []string{"--config-dir-path=" + config},
 		Env: []string{
 			"ARGOCD_BINARY_NAME=argocd-cmp-server", "ARGOCD_PLUGINSOCKFILEPATH=" + t.stack.ArgoCD.Plugins, "TMPDIR=" + t.dir,
-			"PATH=" + strings.Join([]string{t.binaries, filepath.Dir(t.run.programs["kustomize"]), os.Getenv("PATH")}, string(os.PathListSeparator)),
+			"PATH=" + strings.Join([]string{t.programs.servers, filepath.Dir(t.run.programs["kustomize"]), os.Getenv("PATH")}, string(os.PathListSeparator)),
 		},
 	}
 	if mode == Native {
@@ -104,7 +108,7 @@ func (t *Tidegate) StartPlugin(ctx context.Context, mode PluginMode) error {
 			return err
 		}
 		t.PluginHTTP = local("http", port)
-		spec.Path = t.Binary("tidegate-plugin")
+		spec.Path = t.Server("tidegate-plugin")
 		spec.Args = append([]string{"serve", fmt.Sprintf("--http-address=127.0.0.1:%d", port)}, spec.Args...)
 	}
 	if t.Plugin, err = t.run.start(spec); err != nil {
@@ -150,7 +154,7 @@ func (t *Tidegate) launchGenerator() error {
 		return err
 	}
 	t.Generator, err = t.run.start(process.Spec{
-		Name: "tidegate-generator", Path: t.Binary("tidegate"), Dir: t.dir, Args: append(args, more...),
+		Name: "tidegate-generator", Path: t.Server("tidegate"), Dir: t.dir, Args: append(args, more...),
 	})
 	return err
 }

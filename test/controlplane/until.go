@@ -8,17 +8,18 @@ import (
 	"time"
 )
 
-// pollInterval is how long after a try the next one comes, at the earliest. One that takes long itself comes less often, so
-// that what waits does not take the processor from what is waited for.
+// pollInterval is how long after a try the next one comes, at the earliest: what waits shall not take the processor from what
+// is waited for.
 const (
 	pollInterval    = 100 * time.Millisecond
 	maxPollInterval = time.Second
-	// pollPause is how many times as long as a try the pause after it is.
+	// pollPause is how many times as long as a try the pause after it is, and pollShare which part of all the time until then.
 	pollPause = 5
+	pollShare = 20
 )
 
-func pauseAfter(try time.Duration) time.Duration {
-	return min(max(pollInterval, pollPause*try), maxPollInterval)
+func pauseAfter(try, all time.Duration) time.Duration {
+	return min(max(pollInterval, pollPause*try, all/pollShare), maxPollInterval)
 }
 
 // never is a condition that cannot come to hold any more.
@@ -63,7 +64,7 @@ func Until(ctx context.Context, what string, condition func(context.Context) err
 				limit += ", and " + errTimeout.Error()
 			}
 			return fmt.Errorf("%s: not within %s: %w", what, limit, missing)
-		case <-time.After(pauseAfter(time.Since(tried))):
+		case <-time.After(pauseAfter(time.Since(tried), time.Since(start))):
 		}
 	}
 }

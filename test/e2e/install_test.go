@@ -26,43 +26,50 @@ import (
 	"github.com/tidegate/tidegate/test/controlplane"
 )
 
-// TestTheGeneratorIsInstalledByTheCommandsOfItsPage runs those of docs/generator.md that need a cluster, as they stand there.
-// The Pods that come of it are simulated, as all are: a generator of this test's own answers in their place.
-func TestTheGeneratorIsInstalledByTheCommandsOfItsPage(t *testing.T) {
+// TestTidegateIsInstalledByTheCommandsOfItsPages runs those that need a cluster, as they stand there. The Pods that come of it are
+// simulated, as all are.
+func TestTidegateIsInstalledByTheCommandsOfItsPages(t *testing.T) {
 	t.Parallel()
 	token := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(token, []byte("until the Secret is there"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := start(t, controlplane.Options{GeneratorArgs: []string{"--token-file=" + token}})
+	s := start(t, controlplane.Options{StagingOnly: true, GeneratorArgs: []string{"--token-file=" + token}})
+	s.part("the generator", func(s *suite) { s.installGenerator(token) })
+	s.part("the plugin", (*suite).installPlugin)
+}
+
+// installGenerator runs the commands of docs/generator.md. A generator of this test's own answers in place of the Pods: its
+// token is in a file that they write.
+func (s *suite) installGenerator(token string) {
 	// What the control plane has installed itself.
-	s.must(s.Staging.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: "tidegate-generator"}}))
+	s.must(s.Staging.Delete(s.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: "tidegate-generator"}}))
 	root, err := controlplane.Root()
 	s.must(err)
 	blocks := commands(s, root, "docs/generator.md")
 	if len(blocks) != 6 {
-		t.Fatalf("the page has %d blocks with kubectl", len(blocks))
+		s.Fatalf("the page has %d blocks with kubectl", len(blocks))
 	}
 	install, upgrade, remove, why, deliver, notify := blocks[0], blocks[1], blocks[2], blocks[3], blocks[4], blocks[5]
 	// A root with the URL of the repository, as the page wants it.
 	content, err := os.ReadFile(filepath.Join(root, "manifests", "root.yaml"))
 	s.must(err)
-	own := filepath.Join(t.TempDir(), "root.yaml")
+	own := filepath.Join(s.TempDir(), "root.yaml")
 	s.must(os.WriteFile(own, bytes.ReplaceAll(content, []byte("https://github.com/myorg/gitops-platform"), []byte(s.Repository.URL)), 0o600))
 	run := func(block string, want ...string) {
-		t.Helper()
+		s.Helper()
 		said := s.shell(root, regexp.MustCompile(`(?m)^kubectl port-forward .*$`).ReplaceAllString(block, ""), map[string]string{
 			"http://localhost:8080": s.Tidegate.GeneratorURL, "/tmp/token": token, "manifests/root.yaml": own,
 		})
 		for _, want := range want {
 			if !strings.Contains(said, want) {
-				t.Errorf("nobody has said %q:\n%s", want, said)
+				s.Errorf("nobody has said %q:\n%s", want, said)
 			}
 		}
 	}
 	// Its address in the cluster is none on this machine.
 	reach := fmt.Sprintf("kubectl patch configmap tidegate-generator --namespace argocd --patch '{\"data\": {\"baseUrl\": %q}}'\n", s.Tidegate.GeneratorURL)
-	s.must(s.Staging.ApplyFile(t.Context(), "examples/gitops-platform/clusters/staging/argocd-apps/projects.yaml", "https://github.com/myorg/gitops-platform", s.Repository.URL))
+	s.must(s.Staging.ApplyFile(s.Context(), "examples/gitops-platform/clusters/staging/argocd-apps/projects.yaml", "https://github.com/myorg/gitops-platform", s.Repository.URL))
 	run(install+reach, `deployment "tidegate-generator" successfully rolled out`, "networkpolicy.networking.k8s.io/tidegate-generator created",
 		"poddisruptionbudget.policy/tidegate-generator created")
 	run(upgrade, `deployment "tidegate-generator" successfully rolled out`)
@@ -72,12 +79,12 @@ func TestTheGeneratorIsInstalledByTheCommandsOfItsPage(t *testing.T) {
 	run(remove, `applicationset.argoproj.io "tidegate-services" deleted`, `deployment.apps "tidegate-generator" deleted`, `secret "tidegate-generator" deleted`,
 		`lease.coordination.k8s.io "tidegate-generator" deleted`)
 	if diff := cmp.Diff(made, s.untilOwned(false)); diff != "" {
-		t.Errorf("without Tidegate Applications are others:\n%s", diff)
+		s.Errorf("without Tidegate Applications are others:\n%s", diff)
 	}
 	run(install+reach, `deployment "tidegate-generator" successfully rolled out`)
 	run(why, "payments-api-production")
 	if diff := cmp.Diff(made, s.untilOwned(true)); diff != "" {
-		t.Errorf("after it came back Applications are others:\n%s", diff)
+		s.Errorf("after it came back Applications are others:\n%s", diff)
 	}
 	run(notify, "configmap/argocd-notifications-cm patched")
 	run(deliver, "configmap/argocd-cm patched", "application.argoproj.io/argocd-apps created")
@@ -130,38 +137,36 @@ func (s *suite) untilGarbageIsCollected() {
 	})
 }
 
-// TestThePluginIsInstalledByTheCommandsOfItsPage runs those of docs/plugin.md on the Deployment of Argo CD's own manifests. Its Pods
-// are simulated, as all are: the sidecar itself is tested in test/image.
-func TestThePluginIsInstalledByTheCommandsOfItsPage(t *testing.T) {
-	t.Parallel()
-	s := start(t, controlplane.Options{})
-	argocd, err := controlplane.ModuleFolder(t.Context(), "github.com/argoproj/argo-cd/v2")
+// installPlugin runs the commands of docs/plugin.md on the Deployment of Argo CD's own manifests. The sidecar itself is tested in
+// test/image.
+func (s *suite) installPlugin() {
+	argocd, err := controlplane.ModuleFolder(s.Context(), "github.com/argoproj/argo-cd/v2")
 	s.must(err)
 	content, err := os.ReadFile(filepath.Join(argocd, "manifests", "base", "repo-server", "argocd-repo-server-deployment.yaml"))
 	s.must(err)
 	objects, err := controlplane.Objects(content)
 	s.must(err)
-	s.must(s.Staging.Apply(t.Context(), objects...))
+	s.must(s.Staging.Apply(s.Context(), objects...))
 	// Argo CD makes it when it is installed.
-	s.must(s.Staging.Create(t.Context(), &corev1.Secret{
+	s.must(s.Staging.Create(s.Context(), &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: "argocd-redis"}, StringData: map[string]string{"auth": "any"},
 	}))
 	root, err := controlplane.Root()
 	s.must(err)
 	blocks := commands(s, root, "docs/plugin.md")
 	if len(blocks) != 2 {
-		t.Fatalf("the page has %d blocks with kubectl", len(blocks))
+		s.Fatalf("the page has %d blocks with kubectl", len(blocks))
 	}
 	// There is no kubelet that would have a log.
 	said := s.shell(root, regexp.MustCompile(`(?m)^kubectl logs .*$`).ReplaceAllString(blocks[0], ""), nil)
 	if !strings.Contains(said, `deployment "argocd-repo-server" successfully rolled out`) {
-		t.Errorf("it has not come up:\n%s", said)
+		s.Errorf("it has not come up:\n%s", said)
 	}
 	s.untilContainers("argocd-repo-server", "tidegate")
 	var parameters corev1.ConfigMap
-	s.must(s.Staging.Get(t.Context(), client.ObjectKey{Namespace: controlplane.Namespace, Name: "argocd-cmd-params-cm"}, &parameters))
+	s.must(s.Staging.Get(s.Context(), client.ObjectKey{Namespace: controlplane.Namespace, Name: "argocd-cmd-params-cm"}, &parameters))
 	if parameters.Data["reposerver.plugin.use.manifest.generate.paths"] != "true" {
-		t.Errorf("the parameters are %v", parameters.Data)
+		s.Errorf("the parameters are %v", parameters.Data)
 	}
 	s.shell(root, blocks[1], nil)
 	s.untilContainers("argocd-repo-server")

@@ -18,12 +18,14 @@ import (
 	"github.com/tidegate/tidegate/test/controlplane"
 )
 
-// TestOutage takes away one server after the other, and in the end Argo CD altogether.
-func TestOutage(t *testing.T) {
+// TestSelfManagingAndOutage changes the repository and nothing else, then takes away one server after the other, and in the end
+// Argo CD altogether.
+func TestSelfManagingAndOutage(t *testing.T) {
 	t.Parallel()
 	s := start(t, controlplane.Options{ArgoCDEnv: []string{"ARGOCD_CLUSTER_SYNC_RETRY_TIMEOUT_DURATION=1s"}})
 	s.must(s.InstallExample(s.Context()))
 	s.untilEverythingRuns()
+	s.part("the repository manages itself", (*suite).selfManaging)
 	s.part("an outage changes no Application", func(s *suite) {
 		watched := s.watchApplications()
 		s.part("the generator is killed", (*suite).generatorKilled)

@@ -7,25 +7,20 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"testing"
 
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/tidegate/tidegate/test/controlplane"
 )
 
-// TestSelfManaging changes the repository, and nothing else.
-func TestSelfManaging(t *testing.T) {
-	t.Parallel()
-	s := start(t, controlplane.Options{})
-	s.must(s.InstallExample(s.Context()))
-	s.untilEverythingRuns()
+// selfManaging changes the repository, and nothing else. The service that it adds stays, in all its environments.
+func (s *suite) selfManaging() {
 	s.part("a new file is a new Application, and goes with it", (*suite).newFile)
 	s.part("a new service is an Application in each of its environments", (*suite).newService)
 	s.part("a broken overlay is nobody else's trouble", (*suite).brokenOverlay)
+	s.must(s.Sync(s.Context(), "reports-production"))
+	s.untilReported("Synced", "Healthy", "reports-production")
 }
 
 // dashboards is an add-on: an Application in a file of its own, and what it delivers.

@@ -13,7 +13,7 @@ import (
 func TestWaves(t *testing.T) {
 	t.Parallel()
 	// Operators are slow, so that it is seen what does not wait for them.
-	s := start(t, controlplane.Options{OperatorDelay: operatorDelay, GeneratorArgs: []string{"--supersede-grace=3s"}})
+	s := start(t, controlplane.Options{StagingOnly: true, OperatorDelay: operatorDelay, GeneratorArgs: []string{"--supersede-grace=3s"}})
 	s.must(s.Staging.InstallCRDs(t.Context()))
 	s.must(s.Repository.Copy("testdata/repository"))
 	s.must(s.Repository.Replace("\n# In the order in which", "\nservices: {web: {project: default}}\n\n# In the order in which"))

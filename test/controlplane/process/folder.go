@@ -12,20 +12,20 @@ import (
 // none.
 const inUse = "in-use"
 
-// leftFor is how long what a killed run has left stays there: somebody may want to know why it died.
-const leftFor = time.Hour
+// ForReading is how long after its beginning the logs of a killed run are kept: somebody may want to know why it died.
+const ForReading = time.Hour
 
-// Folder is a folder of one run. What a run that was killed has left is removed by the first one that starts leftFor after
-// it began.
+// Folder is a folder of one run.
 type Folder struct {
 	Path string
 	// lock is held as long as the process lives, however it ends.
 	lock *os.File
 }
 
-// NewFolder makes a folder in another one, and removes those of the same prefix that were left behind long ago.
-func NewFolder(parent, prefix string) (*Folder, error) {
-	if err := sweep(parent, prefix); err != nil {
+// NewFolder makes a folder in another one, and removes those of the same prefix that killed runs have left, unless they began less
+// than so long ago.
+func NewFolder(parent, prefix string, left time.Duration) (*Folder, error) {
+	if err := sweep(parent, prefix, left); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(parent, 0o755); err != nil {
@@ -53,14 +53,14 @@ func (f *Folder) Keep() error {
 }
 
 // sweep removes old folders whose lock nobody holds.
-func sweep(parent, prefix string) error {
+func sweep(parent, prefix string, left time.Duration) error {
 	folders, err := filepath.Glob(filepath.Join(parent, prefix+"*"))
 	if err != nil {
 		return err
 	}
 	for _, folder := range folders {
 		name := filepath.Join(folder, inUse)
-		if info, err := os.Stat(name); err != nil || time.Since(info.ModTime()) < leftFor {
+		if info, err := os.Stat(name); err != nil || time.Since(info.ModTime()) < left {
 			continue
 		}
 		lock, err := tryLock(name, 0)

@@ -13,7 +13,7 @@ func TestARunRemovesWhatWasLeftBehindAndNothingElse(t *testing.T) {
 	parent := t.TempDir()
 	folder := func() *Folder {
 		t.Helper()
-		made, err := NewFolder(parent, "run-")
+		made, err := NewFolder(parent, "run-", ForReading)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,7 +34,7 @@ func TestARunRemovesWhatWasLeftBehindAndNothingElse(t *testing.T) {
 		}
 	}
 	for _, old := range []*Folder{used, killed} {
-		begun := time.Now().Add(-2 * leftFor)
+		begun := time.Now().Add(-2 * ForReading)
 		if err := os.Chtimes(filepath.Join(old.Path, inUse), begun, begun); err != nil {
 			t.Fatal(err)
 		}

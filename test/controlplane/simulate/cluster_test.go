@@ -62,7 +62,7 @@ func start(t *testing.T) *cluster {
 	programs, err := servers.Build(t.Context(), os.Stderr)
 	must(t, err)
 	// A socket's path has a limit that a test's own folder exceeds.
-	folder, err := process.NewFolder(os.TempDir(), "tidegate-simulate-")
+	folder, err := process.NewFolder(os.TempDir(), "tidegate-simulate-", process.ForReading)
 	must(t, err)
 	c := &cluster{T: t, dir: folder.Path, folder: folder, programs: programs, processes: map[string]*process.Process{}}
 	t.Cleanup(c.clear)
