@@ -208,6 +208,7 @@ func (f *fileSystem) readTree(name string) ([]byte, error) {
 	if err != nil {
 		return nil, f.keep(err)
 	}
+	f.budget.comparisons.reach(name, f.budget.objects)
 	if _, again := f.seen[name]; !again {
 		if err := f.budget.content(name, content); err != nil {
 			return nil, f.keep(err)
@@ -225,6 +226,11 @@ func (f *fileSystem) readTree(name string) ([]byte, error) {
 
 // readKustomization reads a kustomization, or the file of a component, and learns what the build is about to do.
 func (f *fileSystem) readKustomization(file, dir string, c *component) ([]byte, error) {
+	place := dir
+	if c != nil {
+		place = file
+	}
+	f.budget.comparisons.reach(place, f.budget.objects)
 	content, err := f.readTree(file)
 	if err != nil {
 		return nil, err
@@ -242,22 +248,32 @@ func (f *fileSystem) readKustomization(file, dir string, c *component) ([]byte, 
 			return nil, f.keep(fmt.Errorf("%s: %w", file, err))
 		}
 	}
-	if err := f.scan(file, dir, content, written); err != nil {
+	k, err := f.scan(file, dir, content, written)
+	if err == nil {
+		err = f.compare(k)
+	}
+	if err != nil {
 		return nil, f.keep(err)
 	}
 	return content, nil
 }
 
-// scan looks at a kustomization before kustomize acts on it. One that cannot be read is left for kustomize to refuse.
-func (f *fileSystem) scan(file, dir string, content, written []byte) error {
-	if slices.ContainsFunc(f.scanned, func(k *kustomization) bool { return k.file == file && k.dir == dir }) {
-		return nil
+// scan looks at a kustomization before kustomize acts on it, the first time that it is read.
+func (f *fileSystem) scan(file, dir string, content, written []byte) (*kustomization, error) {
+	known := slices.IndexFunc(f.scanned, func(k *kustomization) bool { return k.file == file && k.dir == dir })
+	if known >= 0 {
+		return f.scanned[known], nil
 	}
 	k := &kustomization{file: file, dir: dir, content: content, written: written}
 	f.scanned = append(f.scanned, k)
 	if err := k.Unmarshal(content); err != nil {
-		return nil
+		return k, nil // kustomize refuses it
 	}
+	return k, f.learn(k)
+}
+
+// learn finds out what the build is about to do, and refuses what it must not.
+func (f *fileSystem) learn(k *kustomization) error {
 	if err := f.refuse(k); err != nil {
 		return err
 	}
@@ -282,7 +298,7 @@ func (f *fileSystem) scan(file, dir string, content, written []byte) error {
 		}
 	}
 	if len(k.OpenAPI) > 0 && !f.budget.isolate {
-		return &unboundedError{fmt.Sprintf("%s: openapi changes the schema of the whole process", file)}
+		return &unboundedError{fmt.Sprintf("%s: openapi changes the schema of the whole process", k.file)}
 	}
 	if !f.budget.isolate && merges(&k.Kustomization, func(p string) ([]byte, error) { return f.peek(k.dir, p) }) {
 		f.loadSchema()

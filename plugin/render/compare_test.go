@@ -1,0 +1,144 @@
+package render
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// mergePatches are strategic merge patches with a target.
+func mergePatches(n int) string {
+	return "patches:\n" + strings.Repeat("- target: {kind: ConfigMap, name: b1}\n  patch: |-\n    apiVersion: v1\n    kind: ConfigMap\n"+
+		"    metadata: {name: x}\n    data: {c: d}\n", n)
+}
+
+// nested are folders of which each names the next; the last has the objects.
+func nested(levels, objects int, each string) map[string]string {
+	files := map[string]string{}
+	dir := ""
+	for range levels {
+		files[dir+"kustomization.yaml"] = "resources: [b]\n" + each
+		dir += "b/"
+	}
+	files[dir+"kustomization.yaml"] = "resources: [a.yaml]\n"
+	files[dir+"a.yaml"] = manySettings(objects)
+	return files
+}
+
+// sideBySide are bases of as many objects each, with names of their own, and an overlay of them all.
+func sideBySide(bases, objects int, overlay string) map[string]string {
+	files := map[string]string{}
+	all := "resources:\n"
+	for i := range bases {
+		all += fmt.Sprintf("- b%d\n", i)
+		files[fmt.Sprintf("b%d/kustomization.yaml", i)] = fmt.Sprintf("resources: [a.yaml]\nnamePrefix: x%d-\n", i)
+		files[fmt.Sprintf("b%d/a.yaml", i)] = manySettings(objects)
+	}
+	files["kustomization.yaml"] = all + overlay
+	return files
+}
+
+// withComponents are objects of a kustomization that lists components.
+func withComponents(objects, components int, kind string) map[string]string {
+	files := map[string]string{"a.yaml": manySettings(objects)}
+	list := ""
+	for i := range components {
+		list += fmt.Sprintf("- c%d\n", i)
+		files[fmt.Sprintf("c%d/kustomization.yaml", i)] = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: " + kind + "\nimages: [{name: x, newTag: z}]\n"
+	}
+	files["kustomization.yaml"] = "resources: [a.yaml]\ncomponents:\n" + list
+	return files
+}
+
+func treeOf(files map[string]string) wide {
+	tree := wide{fstest.MapFS{}}
+	for name, content := range files {
+		tree.MapFS[name] = &fstest.MapFile{Data: []byte(content)}
+	}
+	return tree
+}
+
+// TestWhatIsComparedTooOftenIsNotRenderedHere: the square of the objects is taken again and again.
+func TestWhatIsComparedTooOftenIsNotRenderedHere(t *testing.T) {
+	componentFiles := map[string]string{"a.yaml": manySettings(1000), "kustomization.yaml": "resources: [a.yaml]\ncomponents: ["}
+	for i := range 20 {
+		componentFiles["kustomization.yaml"] += fmt.Sprintf("c%d.yaml, ", i)
+		componentFiles[fmt.Sprintf("c%d.yaml", i)] = "images: [{name: x, newTag: z}]\n"
+	}
+	componentFiles["kustomization.yaml"] += "]\n"
+	for name, files := range map[string]map[string]string{
+		"bases in bases":              nested(20, 1000, ""),
+		"bases in bases, with prefix": nested(20, 1000, "namePrefix: a-\n"),
+		"namespaces":                  nested(5, 1000, "namespace: a\n"),
+		"patches with a target":       {"kustomization.yaml": "resources: [a.yaml]\n" + mergePatches(60), "a.yaml": manySettings(500)},
+		"patches of a component": {"kustomization.yaml": "resources: [a.yaml]\ncomponents: [c]\n", "a.yaml": manySettings(500),
+			"c/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n" + mergePatches(60)},
+		"components":      withComponents(1000, 20, "Component"),
+		"component files": componentFiles,
+		"validators": {"kustomization.yaml": "resources: [a.yaml]\nvalidators: [" + strings.Repeat("v.yaml, ", 20) + "]\n", "a.yaml": manySettings(1000),
+			"v.yaml": "apiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: x}\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := NewInProcess().Render(t.Context(), Request{Tree: treeOf(files), Dir: "."})
+			var unbounded *unboundedError
+			if !errors.As(err, &unbounded) || !strings.HasSuffix(unbounded.reason, " its objects are compared with each other more than 12000000 times") {
+				t.Errorf("got %v, want it handed to a child", err)
+			}
+		})
+	}
+}
+
+// TestComparisonsAreThoseOfAKustomizationsOwnObjects keeps in this process what is large only together: each base's patches
+// and components see its own objects.
+func TestComparisonsAreThoseOfAKustomizationsOwnObjects(t *testing.T) {
+	diamond := map[string]string{"kustomization.yaml": "resources: [x, w]\n", "b/kustomization.yaml": "resources: [a.yaml]\n", "b/a.yaml": manySettings(8),
+		"x/kustomization.yaml": "resources: [../b]\nnamePrefix: x-\n", "w/kustomization.yaml": "resources: [../b]\nnamePrefix: w-\n"}
+	patched := sideBySide(3, 8, "")
+	patched["b1/kustomization.yaml"] += mergePatches(100)
+	patched["kustomization.yaml"] = strings.Replace(patched["kustomization.yaml"], "- b2", "- more.yaml\n- b2", 1)
+	patched["more.yaml"] = strings.ReplaceAll(manySettings(50), "name: b", "name: more")
+	jsonPatches := map[string]string{"a.yaml": manySettings(8), "kustomization.yaml": "resources: [a.yaml]\npatches:\n" +
+		strings.Repeat("- target: {kind: ConfigMap}\n  patch: |-\n    - {op: add, path: /data/c, value: d}\n", 30)}
+	for _, test := range []struct {
+		name  string
+		files map[string]string
+		want  int
+	}{
+		// A kustomization counts as an object of the one that names it.
+		{"alone", nested(0, 8, ""), 8 * 8},
+		{"two levels", nested(2, 8, ""), 10*10 + 9*9 + 8*8},
+		{"side by side", sideBySide(3, 8, ""), 27*27 + 3*8*8},
+		{"side by side, one with patches, and a file between", patched, 77*77 + 2*8*8 + 101*8*8},
+		{"a base of two", diamond, 20*20 + 2*(9*9+8*8)},
+		{"patches that do not merge", jsonPatches, 8 * 8},
+		{"components", withComponents(8, 2, "Component"), 3 * 10 * 10},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := newFileSystem(t.Context(), Request{Tree: treeOf(test.files), Dir: "."}, NewInProcess())
+			if _, err := build(f, "."); err != nil {
+				t.Fatal(err)
+			}
+			if got := f.budget.comparisons.sum(f.budget.objects); got != test.want {
+				t.Errorf("got %d, want %d", got, test.want)
+			}
+		})
+	}
+}
+
+func TestLargeHonestOverlaysAreRenderedHere(t *testing.T) {
+	for name, files := range map[string]map[string]string{
+		"many bases, and patches with targets": sideBySide(50, 8, "namespace: a\n"+strings.ReplaceAll(mergePatches(40), "b1", "x1-b1")),
+		"many small bases":                     sideBySide(200, 3, "namespace: a\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := NewInProcess().Render(t.Context(), Request{Tree: treeOf(files), Dir: "."}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if got := 2 * DefaultLimits().Objects * DefaultLimits().Objects; got > DefaultLimits().Comparisons {
+		t.Errorf("as many objects as may be, in one base, take %d comparisons", got)
+	}
+}
