@@ -90,8 +90,8 @@ func (s *suite) installGenerator(token string) {
 	run(deliver, "configmap/argocd-cm patched", "application.argoproj.io/argocd-apps created")
 }
 
-// untilOwned waits until the Applications of payments-api, which are those of the ApplicationSet for services, are there and belong to
-// an ApplicationSet, or to nothing. It returns the UIDs of all Applications by name.
+// untilOwned waits until the Applications of the example are there, and belong to an ApplicationSet, or to nothing. It returns the
+// UIDs of all Applications by name.
 func (s *suite) untilOwned(owned bool) map[string]types.UID {
 	s.Helper()
 	uids := map[string]types.UID{}
@@ -106,8 +106,10 @@ func (s *suite) untilOwned(owned bool) map[string]types.UID {
 				return fmt.Errorf("%s belongs to %v, and is deleted at %v", app.Name, app.OwnerReferences, app.DeletionTimestamp)
 			}
 		}
-		if uids["payments-api-staging"] == "" || uids["payments-api-production"] == "" {
-			return fmt.Errorf("there are only %v", uids)
+		for _, name := range append(append([]string{"cluster-config-staging", "cluster-config-production"}, inStaging...), inProduction...) {
+			if uids[name] == "" {
+				return fmt.Errorf("there are only %v", uids)
+			}
 		}
 		return nil
 	})

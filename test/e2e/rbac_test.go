@@ -123,21 +123,17 @@ func (r *rights) complaints(expected func(string) bool) string {
 	ran := make(chan error, 1)
 	go func() { ran <- g.Run(ctx) }()
 	told := r.once(ctx, g, log, &out)
-	var missing error
-	for ctx.Err() == nil {
-		if expected != nil && expected(out.text()) {
-			break
+	err = r.Until(ctx, "all is done, or complained of", func(ctx context.Context) error {
+		if expected == nil {
+			return r.done(ctx, g)
 		}
-		if missing = r.done(ctx, g); expected == nil && missing == nil {
-			break
+		if text := out.text(); !expected(text) {
+			return fmt.Errorf("it complains of %q", text)
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	if expected == nil && missing != nil {
-		out.add(fmt.Errorf("what is forbidden, or not done after a minute: %w", missing))
+		return nil
+	})
+	if err != nil && expected == nil {
+		out.add(fmt.Errorf("what is forbidden, or not done: %w", err))
 	}
 	cancel()
 	told.Shutdown()
@@ -319,7 +315,7 @@ func (r *rights) become(rules []rbacv1.PolicyRule, holds func() bool) {
 
 func TestTheGeneratorWorksWithExactlyItsRoleAndSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
-	s := start(t, controlplane.Options{})
+	s := start(t, controlplane.Options{StagingOnly: true})
 	r := newRights(s)
 	// Those of the example, without which nothing is let in, and that of the Application web.
 	for _, project := range []string{"platform", "payments-team", "rights"} {

@@ -32,14 +32,18 @@ type arrival struct {
 	synced, hooks bool
 }
 
+// arrivals are in the order in which time runs out for what is to be seen of them: of the one without waves it does not.
 var arrivals = []arrival{
-	{name: "ungated", waves: "off", environment: "sandbox", during: "slow", synced: true, hooks: true},
+	{name: "alone-failing", waves: "tiers", selfHeal: true, environment: "sandbox", during: "broken"},
+	{name: "failing", waves: "tiers", selfHeal: true, environment: "staging", during: "broken", synced: true, hooks: true},
 	{name: "alone", waves: "tiers", environment: "sandbox", during: "slow"},
 	{name: "alone-healing", waves: "tiers", selfHeal: true, environment: "sandbox", during: "slow", synced: true},
-	{name: "alone-failing", waves: "tiers", selfHeal: true, environment: "sandbox", during: "broken"},
 	{name: "gated", waves: "tiers", environment: "staging", during: "slow", synced: true, hooks: true},
-	{name: "failing", waves: "tiers", selfHeal: true, environment: "staging", during: "broken", synced: true, hooks: true},
+	{name: "ungated", waves: "off", environment: "sandbox", during: "slow", synced: true, hooks: true},
 }
+
+// rolloutSeconds is how long a rollout goes on into which the newer commit is to come, on a busy machine.
+const rolloutSeconds = 120
 
 // A commit is never delivered if this fails: it comes while the sync of the one before it waits for a wave, and that sync
 // then ends by itself. Argo CD has compared with the commit by then, and manifest-generate-paths tells auto-sync that
@@ -47,7 +51,7 @@ var arrivals = []arrival{
 // ours to prevent. If that sync failed, it gives the commit up. Without waves it is over before the next commit comes.
 func TestACommitThatComesDuringARolloutIsNotForgotten(t *testing.T) {
 	t.Parallel()
-	s := start(t, controlplane.Options{})
+	s := start(t, controlplane.Options{StagingOnly: true})
 	s.leads(supersede.Policy{Grace: time.Hour, Off: map[string]bool{"sandbox": true}})
 	first := s.commitArrivals("first", func(arrival) string { return arrivalManifests("first", 0, 600) })
 	s.must(s.DefaultProject(t.Context()))
@@ -63,9 +67,9 @@ func TestACommitThatComesDuringARolloutIsNotForgotten(t *testing.T) {
 
 	during := s.commitArrivals("during", func(a arrival) string {
 		if a.during == "broken" {
-			return arrivalManifests("broken", 0, 90)
+			return arrivalManifests("broken", 0, rolloutSeconds)
 		}
-		return arrivalManifests("slow", 90, 600)
+		return arrivalManifests("slow", rolloutSeconds, 600)
 	})
 	s.refreshArrivals()
 	for _, a := range arrivals {
