@@ -36,9 +36,10 @@ type Options struct {
 	Log *slog.Logger
 	// Budget divides the memory; the default assumes a container without a limit.
 	Budget Budget
-	// Stall is how long a client may send nothing before it is given up (30 s).
+	// Stall is how long a client may send nothing before it is given up (30 s); not before its first message, if it has a
+	// deadline.
 	Stall time.Duration
-	// Time is how long a request without a deadline may take, and how long any client may go on sending (5 min).
+	// Time is how long a request without a deadline may take, and a process that renders (5 min).
 	Time time.Duration
 	// Hold is how long a render keeps others waiting: any in this process, in one of its own one that did not come to an end
 	// before (10 s).

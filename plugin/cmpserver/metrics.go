@@ -41,7 +41,7 @@ func newMetrics(s *Server, inProcess, inChild *generate.Limited) *metrics {
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: prefix + "refusals_total", Help: "Requests answered with an error, by reason; render: the files or the " +
 				"Application are at fault; stopped: a render in a process of its own took too much memory or time; no room: the manifests are " +
-				"more than this process has memory for.",
+				"more than this process has memory for, or the request waited too long for it; slow: not everything had come in time.",
 		}, []string{"reason"}),
 		requests: prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + "requests", Help: "Requests that are being received or answered."}),
 	}

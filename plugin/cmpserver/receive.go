@@ -78,12 +78,13 @@ type receiver struct {
 	// that the client does not stall.
 	progress atomic.Int64
 	waiting  atomic.Bool
+	// known is what the first message says, once it has come.
+	known atomic.Pointer[protocol.ManifestRequestMetadata]
 }
 
 // receive receives a stream to its end, whatever is wrong with it: Argo CD's client shows nothing but "EOF" if it is
 // answered before it has sent everything. The archive is kept if want says so and its tree is not known yet. Not
-// waited for is a client that sends nothing for a while, or that goes on for longer than a request may take, nor anything
-// once the context has ended.
+// waited for is a client that sends nothing for a while, nor anything once the context has ended.
 func (s *Server) receive(ctx context.Context, in stream, want bool) (*received, error) {
 	r := &receiver{server: s, stream: in, hash: sha256.New()}
 	r.message.Take = r.take
@@ -103,28 +104,57 @@ func (s *Server) receive(ctx context.Context, in stream, want bool) (*received, 
 			}
 		}
 	}()
-	watch := time.NewTicker(s.options.Stall)
-	defer watch.Stop()
-	var sending time.Duration // without the time that the client was kept waiting
-	for last := int64(-1); ; {
-		select {
-		case o := <-done:
-			return o.received, o.error
-		case <-ctx.Done():
-			return &received{}, ctx.Err()
-		case <-watch.C:
+	select {
+	case o := <-done:
+		return o.received, o.error
+	case <-ctx.Done():
+		return r.soFar(), r.late(ctx)
+	case <-r.stalls(gone):
+		return r.soFar(), &refusal{reason: "stalled", text: fmt.Sprintf("Argo CD sent nothing for %v", s.options.Stall)}
+	}
+}
+
+// stalls tells when the client has sent nothing for a while, though nothing kept it waiting. Argo CD's client opens the
+// stream before it packs what it sends (argo-cd reposerver/repository, generateManifestsCMP): until the first message one
+// that has a deadline has until then.
+func (r *receiver) stalls(gone <-chan struct{}) <-chan struct{} {
+	_, hasDeadline := r.stream.Context().Deadline()
+	stalled := make(chan struct{})
+	go func() {
+		watch := time.NewTicker(r.server.options.Stall)
+		defer watch.Stop()
+		for last := int64(-1); ; {
+			select {
+			case <-gone:
+				return
+			case <-watch.C:
+			}
 			waiting, now := r.waiting.Load(), r.progress.Load() // in this order: when a wait ends, there is progress first
-			if now == last && !waiting {
-				return &received{}, &refusal{reason: "stalled", text: fmt.Sprintf("Argo CD sent nothing for %v", s.options.Stall)}
+			packing := hasDeadline && now <= 1
+			if now == last && !waiting && !packing {
+				close(stalled)
+				return
 			}
 			last = now
-			if !waiting {
-				sending += s.options.Stall
-			}
-			if sending >= s.options.Time {
-				return &received{}, &refusal{reason: "slow", text: fmt.Sprintf("Argo CD had not sent everything after %v", sending)}
-			}
 		}
+	}()
+	return stalled
+}
+
+// soFar is what is known of a request that is given up.
+func (r *receiver) soFar() *received { return &received{ManifestRequestMetadata: r.known.Load()} }
+
+// late says why a request was not received when its context ended.
+func (r *receiver) late(ctx context.Context) error {
+	switch err := ctx.Err(); {
+	case r.waiting.Load():
+		return noRoom(err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return &refusal{reason: "slow", text: "Argo CD had not sent everything when the time for the request was over; have it send less: " +
+			"leave out .git (reposerver.plugin.tar.exclusions), and name what the Application needs in its annotation " +
+			"argocd.argoproj.io/manifest-generate-paths"}
+	default:
+		return err
 	}
 }
 
@@ -197,6 +227,7 @@ func (r *receiver) metadata() (*protocol.ManifestRequestMetadata, error) {
 		return nil, err
 	}
 	metadata := r.message.GetMetadata()
+	r.known.Store(metadata)
 	switch {
 	case r.message.Took, metadata == nil:
 		return nil, &refusal{reason: "protocol", text: "Argo CD sent an archive without saying what it is"}
@@ -254,10 +285,14 @@ func (r *receiver) next() error {
 	return r.stream.RecvMsg(&r.message)
 }
 
-// wait says that it is not the client that is waited for, until the function that it returns is called.
-func (r *receiver) wait() (end func()) {
+// wait says that it is not the client that is waited for, until the function that it returns is called; and for good where
+// that learns of an error, so that the request is known to have waited in vain.
+func (r *receiver) wait() (end func(*error)) {
 	r.waiting.Store(true)
-	return func() {
+	return func(err *error) {
+		if *err != nil {
+			return
+		}
 		r.progress.Add(1) // the client's time begins now
 		r.waiting.Store(false)
 	}
@@ -265,14 +300,14 @@ func (r *receiver) wait() (end func()) {
 
 // hold keeps room for a tree that is known, and waits for it in turn.
 func (r *receiver) hold(ctx context.Context, tree *archive.Tree, by asker) (release func(), err error) {
-	defer r.wait()()
+	defer r.wait()(&err)
 	return r.server.trees.hold(ctx, tree, by)
 }
 
 // reserve makes room for an archive, and waits in turn for the memory.
 func (r *receiver) reserve(ctx context.Context, size int64, tenant string) (room *bytes.Buffer, free func(), err error) {
-	defer r.wait()()
-	if err := r.server.streams.acquire(ctx, tenant, size); err != nil {
+	defer r.wait()(&err)
+	if err = r.server.streams.acquire(ctx, tenant, size); err != nil {
 		return nil, nil, err
 	}
 	return bytes.NewBuffer(make([]byte, 0, size)), sync.OnceFunc(func() { r.server.streams.release(tenant, size) }), nil

@@ -1,8 +1,10 @@
 package cmpserver_test
 
 import (
+	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -52,13 +54,66 @@ func TestReceivingEndsWithTheRequest(t *testing.T) {
 	}
 }
 
-func TestAClientThatNeverComesToAnEndIsGivenUp(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	server := cmpserver.New(cmpserver.Options{Settings: settings, Stall: 100 * time.Millisecond, Time: 300 * time.Millisecond})
-	err := handle(server, &scripted{ctx: ctx, messages: ask("app", noise)[:1], then: ctx.Err})
-	if err == nil || !strings.Contains(err.Error(), "Argo CD had not sent everything after 300ms") {
+// TestAClientHasUntilItsDeadline: also longer than one without a deadline has.
+func TestAClientHasUntilItsDeadline(t *testing.T) {
+	for name, sent := range map[string]struct {
+		stall    time.Duration
+		messages request
+		then     func(ctx context.Context) error
+	}{
+		"it sends without end":    {time.Hour, ask("app", noise)[:1], func(context.Context) error { return nil }},
+		"it has not sent a thing": {20 * time.Millisecond, nil, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := cmpserver.New(cmpserver.Options{Settings: settings, Stall: sent.stall, Time: time.Millisecond})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			err := handle(server, &scripted{ctx: ctx, messages: sent.messages, then: func() error { return sent.then(ctx) }})
+			if status.Code(err) != codes.DeadlineExceeded || !strings.Contains(err.Error(), "had not sent everything when the time for the request was over") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestAClientWithoutADeadlineIsNotWaitedFor(t *testing.T) {
+	ended := make(chan struct{})
+	defer close(ended)
+	server := cmpserver.New(cmpserver.Options{Settings: settings, Stall: 20 * time.Millisecond})
+	err := handle(server, &scripted{ctx: t.Context(), then: func() error { <-ended; return io.EOF }})
+	if err == nil || !strings.Contains(err.Error(), "Argo CD sent nothing for 20ms") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestWhoWaitsForMemoryInVainIsToldSo: what has come is in the log, and nobody is told of a render that there was not.
+func TestWhoWaitsForMemoryInVainIsToldSo(t *testing.T) {
+	content := pack(t, service)
+	budget := cmpserver.Divide(0)
+	budget.Streams = int64(len(content))
+	var log bytes.Buffer
+	server := cmpserver.New(cmpserver.Options{Settings: settings, Budget: budget, Log: slog.New(slog.NewTextHandler(&log, nil)), Stall: time.Hour})
+	has, ended := make(chan struct{}), make(chan error, 1)
+	first, end := context.WithCancel(t.Context())
+	go func() {
+		ended <- handle(server, &scripted{ctx: first, messages: ask("app", content, repository("first")), then: func() error {
+			close(has)
+			<-first.Done()
+			return first.Err()
+		}})
+	}()
+	<-has
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	second := ask("app", content, repository("second"), "ARGOCD_APP_NAME=settings-eu")
+	err := handle(server, &scripted{ctx: ctx, messages: second, then: func() error { return io.EOF }})
+	end()
+	<-ended
+	if err == nil || !strings.Contains(err.Error(), "app: it was not rendered, and waited for memory") {
+		t.Errorf("got %v", err)
+	}
+	if line, _, _ := strings.Cut(log.String(), "\n"); !strings.Contains(line, `reason="no room"`) || !strings.Contains(line, "application=settings-eu path=app") {
+		t.Errorf("the log says %s", line)
 	}
 }
 

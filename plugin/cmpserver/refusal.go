@@ -19,6 +19,15 @@ type refusal struct{ reason, text string }
 
 func (r *refusal) Error() string { return r.text }
 
+// inVain says of a request that waited for memory until its time was over what it waited for. Other errors stay as they are.
+func inVain(err error, request *received) error {
+	if !errors.Is(err, errNoRoom) || !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return &refusal{reason: "no room", text: request.GetAppRelPath() + ": it was not rendered, and waited for memory that other archives and " +
+		"answers hold until Argo CD's time was over; raise the memory limit of the plugin's container"}
+}
+
 // reason is one word or two for an error, for counting.
 func reason(err error) string {
 	var own *refusal
@@ -61,8 +70,14 @@ func answer(err error, dir string) error {
 		if dir != "" { // how far it came is known
 			dir += ": "
 		}
-		text = dir + "rendering was stopped, it took longer than Argo CD waits for it; the Application controller's " +
+		why := ""
+		if late := (*generate.LateError)(nil); errors.As(err, &late) {
+			why = late.Reason + "; "
+		}
+		text = dir + "rendering was stopped, it took longer than Argo CD waits for it; " + why + "the Application controller's " +
 			"--repo-server-timeout-seconds (controller.repo.server.timeout.seconds) says how long that is"
+	case "slow":
+		code = codes.DeadlineExceeded
 	case "client gone":
 		code = codes.Canceled
 	case "panic":

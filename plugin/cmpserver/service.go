@@ -48,6 +48,7 @@ func (s *Server) GenerateManifest(in protocol.ConfigManagementPluginService_Gene
 		defer func() { request.free() }()
 		result, err = s.manifests(ctx, request)
 	}
+	err = inVain(err, request)
 	var written func()
 	if err == nil {
 		request.free()
@@ -221,6 +222,7 @@ func (s *Server) MatchRepository(in protocol.ConfigManagementPluginService_Match
 		defer func() { request.free() }()
 		found, err = s.matches(ctx, request, discover)
 	}
+	err = inVain(err, request)
 	if err != nil {
 		s.metrics.refused(reason(err))
 		return answer(err, request.GetAppRelPath())

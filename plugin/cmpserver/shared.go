@@ -2,6 +2,8 @@ package cmpserver
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 )
@@ -31,6 +33,11 @@ func newShared(bytes, part int64) *shared {
 	return &shared{free: bytes, part: part, has: map[string]int64{}, reclaim: func() {}}
 }
 
+// errNoRoom is the error of who waited in vain.
+var errNoRoom = errors.New("there was no room")
+
+func noRoom(err error) error { return fmt.Errorf("%w: %w", errNoRoom, err) }
+
 // acquire waits until there are so many bytes, or the context ends.
 func (s *shared) acquire(ctx context.Context, tenant string, bytes int64) error {
 	w := s.stand(tenant, bytes)
@@ -40,7 +47,7 @@ func (s *shared) acquire(ctx context.Context, tenant string, bytes int64) error 
 	case <-ctx.Done():
 	}
 	if s.giveUp(w) {
-		return ctx.Err()
+		return noRoom(ctx.Err())
 	}
 	return nil // it came at the same moment
 }

@@ -94,7 +94,7 @@ func TestAChildIsGoneWhenItsTimeIsOver(t *testing.T) {
 		ended <- err
 	}()
 	waitFor(t, "a child renders", func() bool { return len(children(t)) == 1 })
-	if err := <-ended; status.Code(err) != codes.DeadlineExceeded {
+	if err := <-ended; status.Code(err) != codes.DeadlineExceeded || !strings.Contains(err.Error(), "; more than 2000 documents; ") {
 		t.Errorf("got %v", err)
 	}
 	waitFor(t, "the child is gone", func() bool { return len(children(t)) == 0 })

@@ -40,6 +40,8 @@ type Request struct {
 	Tenant string
 	// Asker is the Application that takes turns with the tenant's others, App or not.
 	Asker string
+	// escalated is told why a process of its own renders. Nil: nobody wants to know.
+	escalated func(tooMuch error)
 }
 
 // Unpack returns a whole tree.

@@ -167,6 +167,9 @@ func (e Escalating) Generate(ctx context.Context, request Request) (Result, erro
 	if !errors.Is(tooMuch, ErrTooMuch) {
 		return result, tooMuch
 	}
+	if request.escalated != nil {
+		request.escalated(tooMuch)
+	}
 	result, err := e.InChild.Generate(ctx, request)
 	return result, render.Because(err, tooMuch)
 }

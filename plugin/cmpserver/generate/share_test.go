@@ -2,6 +2,7 @@ package generate_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -192,5 +193,30 @@ func TestAVariableThatIsFoundLaterStillCounts(t *testing.T) {
 		if !strings.Contains(got.Documents[0], want) {
 			t.Errorf("request %d got %s, want %s", i, got.Documents[0], want)
 		}
+	}
+}
+
+// tooMuch is a generator that hands everything to a child.
+type tooMuch struct{}
+
+func (tooMuch) Generate(context.Context, generate.Request) (generate.Result, error) {
+	return generate.Result{}, fmt.Errorf("%w: more than 2000 documents", generate.ErrTooMuch)
+}
+
+func TestWhoDoesNotWaitForAChildIsToldWhyThereIsOne(t *testing.T) {
+	child := endless{make(chan string, 1)}
+	g := generate.NewShared(generate.Escalating{
+		InProcess: &generate.Limited{Next: tooMuch{}, Queue: generate.NewQueue(1)},
+		InChild:   &generate.Limited{Next: child, Queue: generate.NewQueue(1)},
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-child.begun
+		cancel()
+	}()
+	_, err := g.Generate(ctx, request(tree(t, files), "app"))
+	var late *generate.LateError
+	if !errors.As(err, &late) || late.Reason != "more than 2000 documents" || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
 	}
 }

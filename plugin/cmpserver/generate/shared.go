@@ -5,7 +5,9 @@ import (
 	"maps"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
 )
@@ -31,6 +33,28 @@ type flight struct {
 	done    chan struct{}
 	result  Result
 	err     error
+	// tooMuch is why the request is rendered in a process of its own, once it is.
+	tooMuch atomic.Pointer[error]
+}
+
+// LateError says that a render in a process of its own had not come to an end when nobody waited any longer, and why it was
+// rendered there.
+type LateError struct {
+	Reason string
+	cause  error // the context's
+}
+
+func (e *LateError) Unwrap() error { return e.cause }
+
+func (e *LateError) Error() string { return e.cause.Error() + "; " + e.Reason }
+
+// late adds to the error of a context why the flight takes long, as far as that is known.
+func (f *flight) late(err error) error {
+	tooMuch := f.tooMuch.Load()
+	if tooMuch == nil {
+		return err
+	}
+	return &LateError{Reason: strings.TrimPrefix((*tooMuch).Error(), ErrTooMuch.Error()+": "), cause: err}
 }
 
 // Generate joins an equal request or makes one. It returns when the answer is there or the context ends.
@@ -52,7 +76,7 @@ func (s *Shared) Generate(ctx context.Context, request Request) (Result, error) 
 		return f.result, f.err
 	case <-ctx.Done():
 		s.leave(key, f)
-		return Result{}, ctx.Err()
+		return Result{}, f.late(ctx.Err())
 	}
 }
 
@@ -67,6 +91,7 @@ func (s *Shared) join(ctx context.Context, key flightKey, request Request) (f *f
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f = &flight{waiting: 1, cancel: cancel, done: make(chan struct{})}
 	s.flights[key] = f
+	request.escalated = func(tooMuch error) { f.tooMuch.Store(&tooMuch) }
 	release := func() {}
 	if request.Hold != nil {
 		release = request.Hold()
