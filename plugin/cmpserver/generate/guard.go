@@ -22,20 +22,35 @@ type Limits struct {
 }
 
 // bringsSchema finds what kustomize takes for the field openapi of a kustomization, in whatever case. It may find it
-// elsewhere too. It goes from colon to colon, since a search of every large file by pattern would take longer than all
-// else that is ours.
+// elsewhere too, but not in files that say which version of OpenAPI they are written in. It goes from colon to colon, since a
+// search of every large file by pattern would take longer than all else that is ours.
 func bringsSchema(content []byte) bool {
 	for rest := content; ; {
 		colon := bytes.IndexByte(rest, ':')
 		if colon < 0 {
 			return false
 		}
-		key := bytes.TrimRight(rest[:colon], " \t\r\n\"'")
-		if n := len(key) - len("openapi"); n >= 0 && bytes.EqualFold(key[n:], []byte("openapi")) && (n == 0 || !isLetter(key[n-1])) {
+		before, after := rest[:colon], rest[colon+1:]
+		if endsInOpenAPI(bytes.TrimRight(before, " \t\r\n\"'")) && !isVersion(before, after) {
 			return true
 		}
-		rest = rest[colon+1:]
+		rest = after
 	}
+}
+
+func endsInOpenAPI(key []byte) bool {
+	n := len(key) - len("openapi")
+	return n >= 0 && bytes.EqualFold(key[n:], []byte("openapi")) && (n == 0 || !isLetter(key[n-1]))
+}
+
+// isVersion says whether a key has a scalar that begins with a digit, where kustomize wants a map. Key, colon and scalar are
+// on one line: below a key after a question mark, or below its colon, a map may begin with a digit.
+func isVersion(before, after []byte) bool {
+	value := bytes.TrimLeft(after, " \t")
+	if len(value) > 0 && (value[0] == '"' || value[0] == '\'') {
+		value = value[1:]
+	}
+	return endsInOpenAPI(bytes.TrimRight(before, " \t\"'")) && len(value) > 0 && '0' <= value[0] && value[0] <= '9'
 }
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
