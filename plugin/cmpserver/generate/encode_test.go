@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
 	"github.com/tidegate/tidegate/plugin/manifest"
 )
 
@@ -42,5 +43,22 @@ func TestASchemaIsFoundHoweverItIsWritten(t *testing.T) {
 		if got := bringsSchema([]byte(text)); got != want {
 			t.Errorf("%q: %v", text, got)
 		}
+	}
+}
+
+// TestFoldersWhoseNamesAreNoTextAreNotTheSame: an archive names files with any bytes.
+func TestFoldersWhoseNamesAreNoTextAreNotTheSame(t *testing.T) {
+	known := map[archive.Hash]Request{}
+	for _, r := range []Request{
+		{Dir: "a\xff"}, {Dir: "a\xfe"}, {Dir: "a\uFFFD"}, {Dir: `a\xff`}, {Place: "a\xff"}, {Place: "a\xfe"},
+	} {
+		key, err := r.key(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, taken := known[key]; taken {
+			t.Errorf("%q in %q and %q in %q are one", r.Dir, r.Place, other.Dir, other.Place)
+		}
+		known[key] = r
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/tidegate/tidegate/plugin"
 	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
@@ -63,9 +64,12 @@ func (r Request) key(variables []string) (archive.Hash, error) {
 		Tenant, Place, Dir, App string
 		Strict                  bool
 		Settings                plugin.Settings
-	}{r.Tenant, r.Place, r.Dir, r.App, strict, r.Settings})
+	}{quote(r.Tenant), quote(r.Place), quote(r.Dir), quote(r.App), strict, r.Settings})
 	return sha256.Sum256(text), err
 }
+
+// quote keeps apart what JSON does not: all bytes that are no text are the same to it, and names of files may have any.
+func quote(text string) string { return strconv.QuoteToASCII(text) }
 
 // Manifests are what a request comes to. They are shared: nobody may change them.
 type Manifests struct {
