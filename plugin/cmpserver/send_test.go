@@ -202,3 +202,19 @@ func TestAVariableIsNotLongerThanAProcessCouldBeGiven(t *testing.T) {
 		}
 	}
 }
+
+// TestTheVersionsOfAClusterMayBeLong: Argo CD sends them with every request, and nothing reads them.
+func TestTheVersionsOfAClusterMayBeLong(t *testing.T) {
+	client := serveAs(t, func(environment []string) (plugin.Settings, []string, error) {
+		for _, variable := range environment {
+			if strings.HasPrefix(variable, "KUBE_") {
+				t.Errorf("%.20s is kept, %d bytes", variable, len(variable))
+			}
+		}
+		return settings(environment)
+	})
+	long := strings.Repeat("example.com/v1/Kind,", 10_000)
+	if _, err := generate(t.Context(), client, ask("app", pack(t, service), region, "KUBE_VERSION=1.33", "KUBE_API_VERSIONS="+long)); err != nil {
+		t.Errorf("got %.300v", err)
+	}
+}

@@ -146,6 +146,9 @@ const maxVariable = 128 << 10
 // checkLengths refuses what is too long: parameters are read before a render takes its turn.
 func checkLengths(entries []*protocol.EnvEntry) error {
 	for _, e := range entries {
+		if ofTheCluster(e.GetName()) {
+			continue
+		}
 		if n := len(e.GetName()) + len("=") + len(e.GetValue()) + 1; n > maxVariable {
 			return fmt.Errorf("%.100s has %d bytes with its name, more than the %d that a variable may have; put what is long into a file "+
 				"of the repository", e.GetName(), n, maxVariable)
@@ -154,8 +157,12 @@ func checkLengths(entries []*protocol.EnvEntry) error {
 	return nil
 }
 
+// ofTheCluster are variables that Argo CD sends with every request and nothing here reads. The versions of a cluster of some
+// thousand kinds are longer than a variable may be.
+func ofTheCluster(name string) bool { return name == "KUBE_VERSION" || name == "KUBE_API_VERSIONS" }
+
 // environment puts a request's variables over the sidecar's own, as a command of Argo CD's own server would see them: the
-// last of each name, and those that are empty as well unless it drops them.
+// last of each name, and those that are empty as well unless it drops them; without those of the cluster.
 func (s *Server) environment(entries []*protocol.EnvEntry, dropEmpty bool) (list []string, variables map[string]string) {
 	variables = map[string]string{}
 	for _, variable := range s.options.Environment {
@@ -163,7 +170,7 @@ func (s *Server) environment(entries []*protocol.EnvEntry, dropEmpty bool) (list
 		variables[name] = value
 	}
 	for _, e := range entries {
-		if e.GetName() != "" && (e.GetValue() != "" || !dropEmpty) {
+		if e.GetName() != "" && !ofTheCluster(e.GetName()) && (e.GetValue() != "" || !dropEmpty) {
 			variables[e.Name] = e.Value
 		}
 	}
