@@ -74,14 +74,14 @@ const (
 // New makes a server. It loads what every render needs, so it takes some milliseconds.
 func New(options Options) *Server {
 	options = options.orDefaults()
-	cores := runtime.GOMAXPROCS(0)
+	places := places(runtime.GOMAXPROCS(0), options.Budget.Renders)
 	s := &Server{options: options, budget: options.Budget, streams: newShared(options.Budget.Streams, options.Budget.Streams*3/4)}
 	s.streams.inTurn = true // who receives or answers is done soon
 	kept := store.New(s.budget.Store)
-	queue := generate.NewQueue(cores)
+	queue := generate.NewQueue(places)
 	s.trees = newTrees(kept, queue, s.budget.Tree, archive.Limits{File: render.DefaultLimits().FileBytes + 1})
-	// As many renders again as there are cores may be overdue.
-	memory := render.NewMemory(s.budget.Renders, 2*cores)
+	// As many renders again as there are places may be overdue.
+	memory := render.NewMemory(s.budget.Renders, 2*places)
 	renderer := render.NewInProcess()
 	renderer.Memory = memory
 	inProcess := &generate.Limited{
@@ -89,7 +89,7 @@ func New(options Options) *Server {
 			Renderer: renderer, From: generate.FromRender,
 			Limits: generate.Limits{Documents: maxDocuments, Schema: true},
 		}},
-		Queue: queue, Hold: options.Hold, MaxOverdue: int64(cores),
+		Queue: queue, Hold: options.Hold, MaxOverdue: int64(places),
 	}
 	inChild := &generate.Limited{
 		Next: generate.Cached{Store: kept, Next: generate.Runner{
@@ -104,6 +104,18 @@ func New(options Options) *Server {
 	}}
 	s.metrics = newMetrics(s, inProcess, inChild)
 	return s
+}
+
+// renderBytes is what a render in this process should have: overlays of some hundred objects have 10,000 YAML nodes, of 600
+// bytes each for kustomize.
+const renderBytes = 8 << 20
+
+// places is how many renders there are at once in this process: one for each core, as far as there is memory for them.
+func places(cores int, renders int64) int {
+	if renders <= 0 {
+		return cores
+	}
+	return int(min(int64(cores), max(1, renders/renderBytes)))
 }
 
 func (o Options) orDefaults() Options {
