@@ -37,7 +37,10 @@ func TestManyServicesComeByAndBy(t *testing.T) {
 		environments, map[string][]string{"first": both})
 	f.must(f.TrustForge(t.Context()))
 	f.must(f.Webhook(t.Context()))
-	f.comes("first-production")
+	for _, name := range []string{"first-staging", "first-production"} {
+		f.comes(name)
+		f.parityOf(name)
+	}
 	f.part("a commit is an Application at once", (*guarded).pushedByWebhook)
 	f.part("a cluster is Applications at once", (*guarded).pushedByCluster)
 	f.part("many services come by and by", (*guarded).ramp)
@@ -82,6 +85,7 @@ func (f *guarded) pushedByCluster() {
 	})
 	for _, name := range names {
 		f.valuesOf(name)
+		f.parityOf("far-edge-" + name)
 	}
 }
 

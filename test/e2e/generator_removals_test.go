@@ -124,6 +124,7 @@ func (f *guarded) renamed() {
 	f.nothingElseIsDeleted()
 	f.goesWithoutItsResources("tools-dev", "tools-dev-staging")
 	f.untilReported("Synced", "Healthy", "tools-dev-staging")
+	f.parityOf("tools-dev-staging")
 	if now := f.delivered(f.Staging, "fleet-dev", "tools"); now != delivered {
 		f.Errorf("what tools delivers was deleted with the old name")
 	}
@@ -197,6 +198,7 @@ func (f *guarded) absent() {
 		ClusterResourceWhitelist: []metav1.GroupKind{{Group: "*", Kind: "*"}}}
 	f.must(f.Staging.Create(f.Context(), project))
 	f.untilReported("Synced", "Healthy", "homeless-staging")
+	f.parityOf("homeless-staging")
 }
 
 // partialViews are ApplicationSets of which nobody can tell from an answer what becomes of it.

@@ -26,6 +26,7 @@ func TestNothingIsDeletedByAccident(t *testing.T) {
 	})
 	f.untilReported("Synced", "Healthy", "web-staging", "ledger-staging", "search-staging", "mail-staging", "tools-dev")
 	f.released("web-production", "ledger-production", "search-production", "mail-production")
+	f.parityOf("tools-dev", "mail-staging", "mail-production")
 	before := f.uids(kept...)
 
 	f.part("a cluster is relabelled", (*guarded).clusterRelabelled)
