@@ -119,7 +119,7 @@ func essential(app v1alpha1.Application) v1alpha1.Application {
 	delete(annotations, params.Annotation)
 	delete(annotations, notified)
 	out := v1alpha1.Application{Spec: app.Spec}
-	out.Name, out.Namespace, out.Annotations, out.Finalizers = app.Name, app.Namespace, annotations, app.Finalizers
+	out.Name, out.Namespace, out.Labels, out.Annotations, out.Finalizers = app.Name, app.Namespace, app.Labels, annotations, app.Finalizers
 	for _, owner := range app.OwnerReferences {
 		out.OwnerReferences = append(out.OwnerReferences, metav1.OwnerReference{Name: owner.Name})
 	}
@@ -129,6 +129,7 @@ func essential(app v1alpha1.Application) v1alpha1.Application {
 // reference are the Applications of payments-api in staging and production, field by field.
 func (s *suite) reference() []v1alpha1.Application {
 	staging := s.inEnvironment("staging", "https://kubernetes.default.svc")
+	staging.Labels["tidegate.dev/batch"] = "staging"
 	factor := int64(2)
 	staging.Spec.SyncPolicy = &v1alpha1.SyncPolicy{
 		Automated:   &v1alpha1.SyncPolicyAutomated{Prune: true, SelfHeal: true, AllowEmpty: false},
@@ -136,6 +137,7 @@ func (s *suite) reference() []v1alpha1.Application {
 		Retry:       &v1alpha1.RetryStrategy{Limit: 3, Backoff: &v1alpha1.Backoff{Duration: "5s", Factor: &factor, MaxDuration: "3m"}},
 	}
 	production := s.inEnvironment("production", s.Production.Server)
+	production.Labels["tidegate.dev/batch"] = "production-canary"
 	production.Annotations["notifications.argoproj.io/subscribe.on-production-sync.slack"] = "devops-oncall"
 	production.Spec.SyncPolicy = &v1alpha1.SyncPolicy{
 		SyncOptions: v1alpha1.SyncOptions{"CreateNamespace=true", "PrunePropagationPolicy=foreground"},
@@ -150,6 +152,11 @@ func (s *suite) inEnvironment(environment, server string) v1alpha1.Application {
 	app.Name, app.Namespace = "payments-api-"+environment, "argocd"
 	app.Finalizers = []string{"resources-finalizer.argocd.argoproj.io"}
 	app.OwnerReferences = []metav1.OwnerReference{{Name: "tidegate-services"}}
+	// The steps of a rollout select by them.
+	app.Labels = map[string]string{
+		"tidegate.dev/kind": "services", "tidegate.dev/service": "payments-api",
+		"tidegate.dev/environment": environment, "tidegate.dev/cluster": environment,
+	}
 	app.Annotations = map[string]string{
 		"argocd.argoproj.io/manifest-generate-paths":                  "/services/payments-api",
 		"notifications.argoproj.io/subscribe.on-sync-succeeded.slack": "devops-deploys",
@@ -173,8 +180,8 @@ func (s *suite) productionWaits() {
 	s.untilReported("Synced", "Healthy", append(inStaging, "argocd-apps", "cluster-config-staging", "cluster-config-production")...)
 	s.runs(s.Staging, "payments-staging", "sha-a1b2c3d", 2)
 	s.untilReported("OutOfSync", "Missing", "payments-api-production")
-	if app, err := s.Reconcile(s.Context(), "payments-api-production", v1alpha1.RefreshTypeNormal); err != nil || app.Status.OperationState != nil {
-		s.Fatalf("production was synced with nobody asking for it: %+v, %v", app.Status.OperationState, err)
+	if app := s.compared("payments-api-production"); app.Operation != nil || app.Status.OperationState != nil {
+		s.Fatalf("production was synced with nobody asking for it: %+v, %+v", app.Operation, app.Status.OperationState)
 	}
 	var deployments appsv1.DeploymentList
 	s.must(s.Production.List(s.Context(), &deployments))
