@@ -10,6 +10,7 @@ import (
 
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -22,7 +23,7 @@ func (s *suite) bothModes() {
 	s.withParameters()
 	s.delivers("native")
 	s.parityOf("ledger-worker-staging", "ledger-worker-production") // now with parameters
-	s.answeredBy(s.Tidegate.Binary("tidegate-plugin"))
+	s.answeredBy(s.Tidegate.Server("tidegate-plugin"))
 	native, refusal := s.rendered(), s.refusal()
 	s.must(s.Tidegate.RestartPlugin(s.Context(), controlplane.Exec))
 	s.answeredBy(s.Program("argocd"))
@@ -32,19 +33,29 @@ func (s *suite) bothModes() {
 	if got := s.refusal(); !strings.Contains(got, refusal) {
 		s.Errorf("the error of a broken overlay is %q, want %q in it, as the native server says", got, refusal)
 	}
-	for name := range s.byPlugin() {
-		app, err := s.Reconcile(s.Context(), name, v1alpha1.RefreshTypeHard)
-		s.must(err)
-		if strings.HasSuffix(name, "-staging") && app.Status.Sync.Status != v1alpha1.SyncStatusCodeSynced {
-			s.Errorf("%s is %s by the other server", name, app.Status.Sync.Status)
-		}
-	}
+	s.staySynced()
 	s.must(s.Repository.Replace("{SERVER: native}", "{SERVER: exec}"))
 	s.push("Another parameter for ledger-worker")
 	s.delivers("exec")
 	s.promote("staging", "sha-0ddba11", "sha-cafe000")
 	s.untilReported("Synced", "Healthy", "payments-api-staging")
 	s.runs(s.Staging, "payments-staging", "sha-cafe000", 6)
+}
+
+// staySynced has Argo CD render everything anew, all at once, and fails the test if anything in staging differs then.
+func (s *suite) staySynced() {
+	s.Helper()
+	var all errgroup.Group
+	for name := range s.byPlugin() {
+		all.Go(func() error {
+			app, err := s.Reconcile(s.Context(), name, v1alpha1.RefreshTypeHard)
+			if err == nil && strings.HasSuffix(name, "-staging") && app.Status.Sync.Status != v1alpha1.SyncStatusCodeSynced {
+				err = fmt.Errorf("%s is %s by the other server", name, app.Status.Sync.Status)
+			}
+			return err
+		})
+	}
+	s.must(all.Wait())
 }
 
 // answeredBy fails the test unless repo-server is answered by a program. Argo CD's is called argocd-cmp-server by a variable.
