@@ -39,10 +39,12 @@ func TestALargeAnswerWaitsUntilAnotherIsWritten(t *testing.T) {
 	// Windows that do not grow: what is not read is not received.
 	client := dial(t, listener.Addr().String(), grpc.WithInitialWindowSize(64<<10), grpc.WithInitialConnWindowSize(4*mib))
 	content := large(t, 700<<10)
-	within, end := context.WithTimeout(t.Context(), time.Minute)
+	within, end := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer end()
-	if _, err := generate(within, client, ask("app", content, repository("first"))); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"first", "second"} { // what is known is answered at once, on a busy machine too
+		if _, err := generate(within, client, ask("app", content, repository(name))); err != nil {
+			t.Fatal(err)
+		}
 	}
 	unread, err := client.GenerateManifest(within)
 	if err != nil {
@@ -59,7 +61,7 @@ func TestALargeAnswerWaitsUntilAnotherIsWritten(t *testing.T) {
 	if _, err := unread.Header(); err != nil { // its answer has begun
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(within, time.Second)
+	ctx, cancel := context.WithTimeout(within, 5*time.Second)
 	defer cancel()
 	if _, err := generate(ctx, client, ask("app", content, repository("second"))); err == nil || !strings.Contains(err.Error(), "waited for memory") {
 		t.Errorf("while an answer is not read another one is sent: %v", err)
@@ -79,7 +81,7 @@ func TestALargeAnswerWaitsUntilAnotherIsWritten(t *testing.T) {
 func TestTheMemoryOfAnswersComesBack(t *testing.T) {
 	const mib = 1 << 20
 	client := serve(t, cmpserver.Options{Budget: cmpserver.Budget{Store: 16 * mib, Streams: mib, Tree: 24 * mib, Child: 1 << 28, Children: 1}})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	var group sync.WaitGroup
 	for i := range 40 {
@@ -110,7 +112,7 @@ func TestAnAnswerWhoseConnectionEndsGivesItsMemoryBack(t *testing.T) {
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
 	content := large(t, 700<<10)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	for i := range 4 {
 		conn, err := grpc.NewClient("unix:"+listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -136,7 +138,7 @@ func TestAnAnswerWhoseConnectionEndsGivesItsMemoryBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	late, end := context.WithTimeout(t.Context(), time.Minute)
+	late, end := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer end()
 	if _, err := generate(late, dial(t, listener.Addr().String()), ask("app", content, repository("late"))); err != nil {
 		t.Error(err)
@@ -155,7 +157,7 @@ func TestAnAnswerThatWaitsForTooLongSaysWhy(t *testing.T) {
 	if err := handle(server, asked(t.Context())); err != nil { // which nobody ever writes
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	if err := handle(server, asked(ctx)); err == nil || !strings.Contains(err.Error(), "app: it was rendered, and waited for memory") {
 		t.Errorf("got %v", err)

@@ -44,7 +44,7 @@ func children(t *testing.T) (ids []string) {
 // waitFor waits until something holds, which is not a question of time.
 func waitFor(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !holds(); runtime.Gosched() {
+	for deadline := time.Now().Add(3 * time.Minute); !holds(); runtime.Gosched() {
 		if time.Now().After(deadline) {
 			t.Fatalf("after a minute still not: %s", what)
 		}
@@ -67,7 +67,7 @@ func TestARenderThatTakesForEverHoldsUpNobodysTree(t *testing.T) {
 		large[i] = byte(rand.Uint32())
 	}
 	for name, content := range map[string][]byte{"large": pack(t, with(service, "large", string(large))), "small": pack(t, service)} {
-		within, cancel := context.WithTimeout(t.Context(), time.Minute)
+		within, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 		if manifests, err := generate(within, client, ask("app", content, region)); err != nil || len(manifests) != 1 {
 			t.Errorf("who sends a %s repository gets %q, %v", name, manifests, err)
 		}
@@ -86,7 +86,7 @@ func TestARenderThatTakesForEverHoldsUpNobodysTree(t *testing.T) {
 func TestAChildIsGoneWhenItsTimeIsOver(t *testing.T) {
 	client := serve(t, cmpserver.Options{})
 	hostile := slow(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() {
