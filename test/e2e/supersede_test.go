@@ -26,7 +26,7 @@ import (
 // healthy, for which there is nothing newer, is not to be disturbed, and neither is what a human has started.
 func TestARepairIsNotHeldUp(t *testing.T) {
 	t.Parallel()
-	s := start(t, controlplane.Options{})
+	s := start(t, controlplane.Options{StagingOnly: true})
 	s.must(s.Repository.Remove("services"))
 	s.must(s.Repository.Write("tidegate.yaml", fmt.Sprintf(supersedePlatform, s.Repository.URL)))
 	for app := range supersedeApplications {
