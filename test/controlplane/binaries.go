@@ -21,6 +21,8 @@ const Race = "TIDEGATE_RACE"
 type programs struct {
 	// plain are those that people run, and servers those that run all the time: a race is seen in these.
 	plain, servers string
+	// folder has both. It is in use as long as it is held.
+	folder *process.Folder
 }
 
 var binaries = sync.OnceValues(func() (*programs, error) {
@@ -40,7 +42,7 @@ var binaries = sync.OnceValues(func() (*programs, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	out := &programs{plain: filepath.Join(own.Path, "plain"), servers: filepath.Join(own.Path, "plain")}
+	out := &programs{plain: filepath.Join(own.Path, "plain"), servers: filepath.Join(own.Path, "plain"), folder: own}
 	err = buildInto(root, filepath.Join(all, "plain"), out.plain)
 	if os.Getenv(Race) != "" {
 		out.servers = filepath.Join(own.Path, "race")
