@@ -71,7 +71,7 @@ func New(ctx context.Context, options Options) (*Stack, error) {
 		what string
 		do   func(context.Context) error
 	}{
-		{"two Kubernetes clusters", s.startClusters},
+		{"Kubernetes", s.startClusters},
 		{"the Git repository", s.createRepository},
 		{"Argo CD's resources", s.installArgoCD},
 		{"Argo CD", s.startArgoCD},
@@ -251,6 +251,9 @@ func (s *Stack) Until(ctx context.Context, what string, condition func(context.C
 // InstallExample installs what operators and the platform's repository bring, the way a platform team does: by one
 // Application, from which all others follow.
 func (s *Stack) InstallExample(ctx context.Context) error {
+	if s.options.StagingOnly {
+		return errors.New("the example needs a cluster for production")
+	}
 	for _, cluster := range []*Cluster{s.Staging, s.Production} {
 		if err := cluster.InstallCRDs(ctx); err != nil {
 			return err

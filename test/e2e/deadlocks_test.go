@@ -58,8 +58,7 @@ const operatorDelay = 2 * time.Second
 // A user loses a rollout that works at the first attempt if this fails. What Argo CD makes of the same sets without waves,
 // and with the waves that people number by hand, is recorded beside it.
 //
-// It is not parallel: it syncs some forty Applications on three clusters at once, which leaves two cores nothing for another
-// suite. Beside one, not all of them were over within until's patience.
+// It is not parallel: it syncs some forty Applications on three clusters at once, which leaves two cores little for others.
 func TestDeadlocks(t *testing.T) {
 	s := start(t, controlplane.Options{OperatorDelay: operatorDelay, Resync: time.Hour})
 	byHand, err := s.AddCluster(t.Context(), "by-hand")

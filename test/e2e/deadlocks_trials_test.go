@@ -125,7 +125,7 @@ func (t *trials) server(o ordering) string {
 func (t *trials) untilWaiting(left map[string]trial) map[string]string {
 	var waiting map[string]string
 	// Two dozen at once, some of them with four retries.
-	t.untilWithin(2*patience, "all syncs are over, or of waves by hand and waiting for the health of something", func(ctx context.Context) error {
+	t.untilWithin(3*patience, "all syncs are over, or of waves by hand and waiting for the health of something", func(ctx context.Context) error {
 		apps, err := t.Applications(ctx)
 		if err != nil {
 			return err

@@ -9,19 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidegate/tidegate/test/controlplane"
 	"github.com/tidegate/tidegate/test/controlplane/process"
@@ -142,7 +137,7 @@ func (p *playground) end() {
 		return
 	}
 	err := errors.Join(p.Process.Kill(), p.Wait())
-	p.Logf("%s%s%v; the logs stay until the next run", &p.printed, p.instructions, err)
+	p.Logf("%s%s%v; its logs stay for a while", &p.printed, p.instructions, err)
 }
 
 func (p *playground) must(err error) {
@@ -219,7 +214,9 @@ func (p *playground) interrupt() {
 		p.Error(err, &p.printed)
 	}
 	// What these have started may take a moment longer.
-	for _, left := range stillRunning(all) {
+	running, err := stillRunning(all)
+	p.must(err)
+	for _, left := range running {
 		if left.parent == p.Process.Pid {
 			p.Errorf("%v is left", left)
 		}
@@ -228,188 +225,4 @@ func (p *playground) interrupt() {
 	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
 		p.Errorf("%s is left: %v", folder, err)
 	}
-}
-
-// servers are how many of each program a playground is, by their names as the kernel cuts them.
-var servers = map[string]int{
-	"etcd": 2, "kube-apiserver": 2, "kube-controller": 2, "kube-scheduler": 2, "kwok": 2,
-	"argocd":   4, // repo-server, the application, ApplicationSet and notifications controllers
-	"tidegate": 1, "tidegate-plugin": 1,
-}
-
-// everything is what runs for a playground, and what that listens on. The test fails unless all of its servers are there.
-func (p *playground) everything() ([]proc, []socket) {
-	p.Helper()
-	all := p.descendants()
-	got := map[string]int{}
-	for _, one := range all {
-		if one.parent == p.Process.Pid {
-			got[one.name]++
-		}
-	}
-	if diff := cmp.Diff(servers, got); diff != "" {
-		p.Errorf("servers of the playground (-want +got):\n%s", diff)
-	}
-	sockets, err := listening(append(all, proc{pid: p.Process.Pid}))
-	p.must(err)
-	p.Logf("%d processes listen on %d sockets", len(all)+1, len(sockets))
-	if len(sockets) < len(servers) {
-		p.Errorf("the playground listens only on %v", sockets)
-	}
-	return all, sockets
-}
-
-// descendants are the processes that a playground has started, and those that these have.
-func (p *playground) descendants() []proc {
-	p.Helper()
-	all, err := processes()
-	p.must(err)
-	var out []proc
-	for parents := []int{p.Process.Pid}; len(parents) > 0; parents = parents[1:] {
-		for _, one := range all {
-			if one.parent == parents[0] {
-				out, parents = append(out, one), append(parents, one.pid)
-			}
-		}
-	}
-	return out
-}
-
-// untilNothingIsLeft waits until processes have ended, and nothing of them is listened on.
-func (p *playground) untilNothingIsLeft(all []proc, sockets []socket) {
-	p.Helper()
-	ctx, cancel := context.WithTimeout(p.Context(), time.Minute)
-	defer cancel()
-	p.must(controlplane.Until(ctx, "every process has ended, and every port is free", func(context.Context) error {
-		if left := stillRunning(all); len(left) > 0 {
-			return fmt.Errorf("%v are left", left)
-		}
-		// A process has ended before the last of its threads has closed what it listens on.
-		var taken []error
-		for _, one := range sockets {
-			taken = append(taken, one.free())
-		}
-		return errors.Join(taken...)
-	}))
-}
-
-// proc is a process.
-type proc struct {
-	pid, parent int
-	name        string
-	// begun tells it from a later one that has got its ID.
-	begun string
-}
-
-func (p proc) String() string { return fmt.Sprintf("process %d, %s", p.pid, p.name) }
-
-// processes are all that run on this machine, without those that have ended and that nobody has asked how.
-func processes() ([]proc, error) {
-	paths, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		return nil, err
-	}
-	var out []proc
-	for _, path := range paths {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			continue // it has just ended
-		}
-		one, zombie, err := parseStat(string(content))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		if !zombie {
-			out = append(out, one)
-		}
-	}
-	return out, nil
-}
-
-// parseStat reads /proc/PID/stat, as proc(5) has it: the name is the only field that may have spaces.
-func parseStat(stat string) (one proc, zombie bool, err error) {
-	id, rest, _ := strings.Cut(stat, " (")
-	end := strings.LastIndex(rest, ") ")
-	if end < 0 {
-		return proc{}, false, fmt.Errorf("not a status: %q", stat)
-	}
-	fields := strings.Fields(rest[end+2:])
-	if len(fields) < 20 {
-		return proc{}, false, fmt.Errorf("not a status: %q", stat)
-	}
-	pid, err := strconv.Atoi(id)
-	parent, parentErr := strconv.Atoi(fields[1])
-	return proc{pid: pid, parent: parent, name: rest[:end], begun: fields[19]}, fields[0] == "Z" || fields[0] == "X", errors.Join(err, parentErr)
-}
-
-// stillRunning are those of some processes that have not ended, with the parents that they had.
-func stillRunning(all []proc) []proc {
-	now, err := processes()
-	return slices.DeleteFunc(slices.Clone(all), func(one proc) bool {
-		return err == nil && !slices.ContainsFunc(now, func(n proc) bool { return n.pid == one.pid && n.begun == one.begun })
-	})
-}
-
-// socket is one that somebody listens on.
-type socket struct {
-	port int
-	// inode tells it from a later one of the same port.
-	inode string
-}
-
-// listening are the TCP sockets that processes listen on.
-func listening(by []proc) ([]socket, error) {
-	theirs := map[string]bool{}
-	for _, one := range by {
-		files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", one.pid))
-		if err != nil {
-			return nil, err
-		}
-		for _, file := range files {
-			target, err := os.Readlink(file)
-			if err != nil {
-				continue // it has just been closed
-			}
-			theirs[strings.TrimSuffix(strings.TrimPrefix(target, "socket:["), "]")] = true
-		}
-	}
-	all, err := sockets()
-	return slices.DeleteFunc(all, func(s socket) bool { return !theirs[s.inode] }), err
-}
-
-// sockets are all TCP sockets of this machine that somebody listens on.
-func sockets() ([]socket, error) {
-	const listens = "0A"
-	var out []socket
-	for _, path := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-		for line := range strings.Lines(string(content)) {
-			fields := strings.Fields(line)
-			if len(fields) < 10 || fields[3] != listens {
-				continue
-			}
-			port, err := strconv.ParseUint(fields[1][strings.LastIndex(fields[1], ":")+1:], 16, 16)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", path, err)
-			}
-			out = append(out, socket{port: int(port), inode: fields[9]})
-		}
-	}
-	return out, nil
-}
-
-// free is nil when anybody may listen on the port of a socket, or when somebody else already does.
-func (s socket) free() error {
-	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", s.port))
-	if err == nil {
-		return listener.Close()
-	}
-	now, failed := sockets()
-	if failed == nil && !slices.Contains(now, s) {
-		return nil
-	}
-	return errors.Join(err, failed)
 }

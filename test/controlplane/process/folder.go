@@ -12,7 +12,10 @@ import (
 // none.
 const inUse = "in-use"
 
-// ForReading is how long after its beginning the logs of a killed run are kept: somebody may want to know why it died.
+// left is the name of a file that tells since when nobody is known to work in a folder.
+const left = "left"
+
+// ForReading is how long the logs of a killed run are kept: somebody may want to know why it died.
 const ForReading = time.Hour
 
 // Folder is a folder of one run.
@@ -22,10 +25,10 @@ type Folder struct {
 	lock *os.File
 }
 
-// NewFolder makes a folder in another one, and removes those of the same prefix that killed runs have left, unless they began less
-// than so long ago.
-func NewFolder(parent, prefix string, left time.Duration) (*Folder, error) {
-	if err := sweep(parent, prefix, left); err != nil {
+// NewFolder makes a folder in another one, and removes those of the same prefix that killed runs have left, once they are known for
+// so long.
+func NewFolder(parent, prefix string, kept time.Duration) (*Folder, error) {
+	if err := sweep(parent, prefix, kept); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(parent, 0o755); err != nil {
@@ -52,26 +55,34 @@ func (f *Folder) Keep() error {
 	return errors.Join(os.Remove(filepath.Join(f.Path, inUse)), f.lock.Close())
 }
 
-// sweep removes old folders whose lock nobody holds.
-func sweep(parent, prefix string, left time.Duration) error {
+// sweep removes folders whose lock nobody holds, once they are known for so long.
+func sweep(parent, prefix string, kept time.Duration) error {
 	folders, err := filepath.Glob(filepath.Join(parent, prefix+"*"))
 	if err != nil {
 		return err
 	}
 	for _, folder := range folders {
-		name := filepath.Join(folder, inUse)
-		if info, err := os.Stat(name); err != nil || time.Since(info.ModTime()) < left {
-			continue
-		}
-		lock, err := tryLock(name, 0)
+		lock, err := tryLock(filepath.Join(folder, inUse), 0)
 		if err != nil {
 			continue // it is used, or kept, or another user's
 		}
-		// What cannot be removed now, because something still dies in it, the next run removes.
-		_ = os.RemoveAll(folder)
+		// What cannot be removed now, because something still dies in it, a later run removes.
+		if leftSince(folder) >= kept {
+			_ = os.RemoveAll(folder)
+		}
 		_ = lock.Close()
 	}
 	return nil
+}
+
+// leftSince is how long a folder is known to be left. It notes it at the first time.
+func leftSince(folder string) time.Duration {
+	note := filepath.Join(folder, left)
+	if info, err := os.Stat(note); err == nil {
+		return time.Since(info.ModTime())
+	}
+	_ = os.WriteFile(note, nil, 0o666) // or else it stays
+	return 0
 }
 
 // tryLock opens a file, and locks it unless another process has.

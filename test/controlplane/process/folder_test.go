@@ -33,11 +33,10 @@ func TestARunRemovesWhatWasLeftBehindAndNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, old := range []*Folder{used, killed} {
-		begun := time.Now().Add(-2 * ForReading)
-		if err := os.Chtimes(filepath.Join(old.Path, inUse), begun, begun); err != nil {
-			t.Fatal(err)
-		}
+	folder()
+	begun := time.Now().Add(-2 * ForReading)
+	if err := os.Chtimes(filepath.Join(killed.Path, left), begun, begun); err != nil {
+		t.Fatal(err)
 	}
 	folder()
 	for what, path := range map[string]string{
