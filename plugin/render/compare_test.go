@@ -3,6 +3,7 @@ package render
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -52,6 +53,68 @@ func withComponents(objects, components int, kind string) map[string]string {
 	return files
 }
 
+// inlinePatches are strategic merge patches without a target, in the kustomization.
+func inlinePatches(n int) string {
+	return "patchesStrategicMerge:\n" + strings.Repeat("- |-\n  apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: b1}\n  data: {c: d}\n", n)
+}
+
+// labelTransformers are documents of a file, each a transformer.
+func labelTransformers(n int) string {
+	var out strings.Builder
+	for i := range n {
+		fmt.Fprintf(&out, "---\napiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: x%d}\n", i)
+	}
+	return out.String()
+}
+
+// generators make a ConfigMap each.
+func generators(n int) string {
+	var out strings.Builder
+	out.WriteString("configMapGenerator:\n")
+	for i := range n {
+		fmt.Fprintf(&out, "- {name: g%d, literals: [a=b]}\n", i)
+	}
+	return out.String()
+}
+
+// inlineGenerators make a ConfigMap each, and are documents of one text.
+func inlineGenerators(n int) string {
+	var out strings.Builder
+	out.WriteString("generators:\n- |\n")
+	for i := range n {
+		fmt.Fprintf(&out, "  ---\n  apiVersion: builtin\n  kind: ConfigMapGenerator\n  metadata: {name: g%d}\n  literals: [a=b]\n", i)
+	}
+	return out.String()
+}
+
+// overlaysOf are overlays that all name one base.
+func overlaysOf(overlays int, base string) map[string]string {
+	files := map[string]string{"b/kustomization.yaml": base}
+	all := "resources:\n"
+	for i := range overlays {
+		all += fmt.Sprintf("- o%d\n", i)
+		files[fmt.Sprintf("o%d/kustomization.yaml", i)] = fmt.Sprintf("resources: [../b]\nnamePrefix: o%d-\n", i)
+	}
+	files["kustomization.yaml"] = all
+	return files
+}
+
+// closedEarly are a kustomization with many patches between the one that is rendered, which names files inside, and one
+// whose generator reads them before the objects to patch are read.
+func closedEarly(outer, inner string, more map[string]string) map[string]string {
+	files := map[string]string{
+		"kustomization.yaml":           "resources: [mid]\n" + outer,
+		"mid/kustomization.yaml":       "resources: [inner, many.yaml]\n" + mergePatches(60),
+		"mid/many.yaml":                manySettings(500),
+		"mid/inner/kustomization.yaml": inner,
+		"mid/inner/x.txt":              "x",
+	}
+	maps.Copy(files, more)
+	return files
+}
+
+const asAComponent = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
+
 func treeOf(files map[string]string) wide {
 	tree := wide{fstest.MapFS{}}
 	for name, content := range files {
@@ -79,6 +142,22 @@ func TestWhatIsComparedTooOftenIsNotRenderedHere(t *testing.T) {
 		"component files": componentFiles,
 		"validators": {"kustomization.yaml": "resources: [a.yaml]\nvalidators: [" + strings.Repeat("v.yaml, ", 20) + "]\n", "a.yaml": manySettings(1000),
 			"v.yaml": "apiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: x}\n"},
+		"patches without a target": {"kustomization.yaml": "resources: [a.yaml]\n" + inlinePatches(60), "a.yaml": manySettings(500)},
+		"patches of a file": {"kustomization.yaml": "resources: [a.yaml]\npatchesStrategicMerge: [p.yaml]\n", "a.yaml": manySettings(500),
+			"p.yaml": strings.Repeat("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b1}\ndata: {c: d}\n", 60)},
+		"patches of a list": {"kustomization.yaml": "resources: [a.yaml]\npatchesStrategicMerge: [p.yaml]\n", "a.yaml": manySettings(500),
+			"p.yaml": "apiVersion: v1\nkind: ConfigMapList\nitems:\n- &a {apiVersion: v1, kind: ConfigMap, metadata: {name: b1}}\n" + strings.Repeat("- *a\n", 60)},
+		"transformers of a file": {"kustomization.yaml": "resources: [a.yaml]\ntransformers: [t.yaml]\n", "a.yaml": manySettings(500), "t.yaml": labelTransformers(30)},
+		"validators of a file":   {"kustomization.yaml": "resources: [a.yaml]\nvalidators: [t.yaml]\n", "a.yaml": manySettings(500), "t.yaml": labelTransformers(30)},
+		"a component of a base and of its overlay": {"kustomization.yaml": "resources: [a.yaml, b]\ncomponents: [c]\n", "a.yaml": manySettings(500),
+			"b/kustomization.yaml": "resources: [b.yaml]\ncomponents: [../c]\n", "b/b.yaml": strings.ReplaceAll(manySettings(2), "name: b", "name: other-b"),
+			"c/kustomization.yaml": asAComponent + strings.ReplaceAll(mergePatches(60), "name: b1", "name: .*b1")},
+		"a kustomization named as a file": closedEarly("configMapGenerator: [{name: c, files: [mid/inner/kustomization.yaml]}]\n", "namePrefix: a-\nresources: [x.yaml]\n",
+			map[string]string{"mid/inner/x.yaml": strings.ReplaceAll(manySettings(2), "name: b", "name: other-b")}),
+		"a file that an inner generator reads": closedEarly("configMapGenerator: [{name: c, files: [mid/inner/x.txt]}]\n", "generators: [g.yaml]\n",
+			map[string]string{"mid/inner/g.yaml": "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: g}\nfiles: [x.txt]\n"}),
+		"a kustomization that an inner generator reads": closedEarly("components: [mid/inner/y]\n", "configMapGenerator: [{name: g, files: [y/kustomization.yaml]}]\n",
+			map[string]string{"mid/inner/y/kustomization.yaml": asAComponent + "images: [{name: x, newTag: z}]\n"}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := NewInProcess().Render(t.Context(), Request{Tree: treeOf(files), Dir: "."})
@@ -114,6 +193,11 @@ func TestComparisonsAreThoseOfAKustomizationsOwnObjects(t *testing.T) {
 		{"a base of two", diamond, 20*20 + 2*(9*9+8*8)},
 		{"patches that do not merge", jsonPatches, 8 * 8},
 		{"components", withComponents(8, 2, "Component"), 3 * 10 * 10},
+		{"patches without a target", map[string]string{"kustomization.yaml": "resources: [a.yaml]\n" + inlinePatches(3), "a.yaml": manySettings(8)}, 4 * 8 * 8},
+		{"transformers", map[string]string{"kustomization.yaml": "resources: [a.yaml]\ntransformers: [t.yaml]\n", "a.yaml": manySettings(8), "t.yaml": labelTransformers(3)}, 7 * 11 * 11},
+		{"generators", map[string]string{"kustomization.yaml": generators(8)}, 8 * 8},
+		{"inline generators", map[string]string{"kustomization.yaml": inlineGenerators(8)}, 8 * 8},
+		{"generators of a base of two", overlaysOf(2, generators(8)), 20*20 + 2*(9*9+8*8)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFileSystem(t.Context(), Request{Tree: treeOf(test.files), Dir: "."}, NewInProcess())
@@ -127,10 +211,36 @@ func TestComparisonsAreThoseOfAKustomizationsOwnObjects(t *testing.T) {
 	}
 }
 
+// TestWhatIsGeneratedAgainIsComparedAgain: a base is built each time that it is named, and its generators with it.
+func TestWhatIsGeneratedAgainIsComparedAgain(t *testing.T) {
+	for name, base := range map[string]string{"generators": generators(150), "inline generators": inlineGenerators(150)} {
+		t.Run(name, func(t *testing.T) {
+			_, err := NewInProcess().Render(t.Context(), Request{Tree: treeOf(overlaysOf(20, base)), Dir: "."})
+			var unbounded *unboundedError
+			if !errors.As(err, &unbounded) || !strings.HasSuffix(unbounded.reason, " it has more than 2000 objects") {
+				t.Errorf("got %v, want it handed to a child", err)
+			}
+		})
+	}
+}
+
+// TestWhatGrowsWithEachUseOfAComponentIsNotRenderedHere: it works on what it has changed before.
+func TestWhatGrowsWithEachUseOfAComponentIsNotRenderedHere(t *testing.T) {
+	files := map[string]string{"a.yaml": manySettings(5), "kustomization.yaml": "resources: [a.yaml]\ncomponents: [" + strings.Repeat("c, ", 10) + "]\n",
+		"c/kustomization.yaml": asAComponent + "patches:\n- target: {kind: ConfigMap}\n  patch: |-\n" +
+			"    - {op: copy, from: /data, path: /data/x}\n    - {op: copy, from: /data/x, path: /data/y}\n"}
+	_, err := NewInProcess().Render(t.Context(), Request{Tree: treeOf(files), Dir: "."})
+	var unbounded *unboundedError
+	if !errors.As(err, &unbounded) || !strings.HasSuffix(unbounded.reason, " its JSON patches copy more than 8 times") {
+		t.Errorf("got %v, want it handed to a child", err)
+	}
+}
+
 func TestLargeHonestOverlaysAreRenderedHere(t *testing.T) {
 	for name, files := range map[string]map[string]string{
 		"many bases, and patches with targets": sideBySide(50, 8, "namespace: a\n"+strings.ReplaceAll(mergePatches(40), "b1", "x1-b1")),
 		"many small bases":                     sideBySide(200, 3, "namespace: a\n"),
+		"patches without a target":             {"kustomization.yaml": "resources: [a.yaml]\n" + inlinePatches(40), "a.yaml": manySettings(400)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := NewInProcess().Render(t.Context(), Request{Tree: treeOf(files), Dir: "."}); err != nil {

@@ -32,6 +32,7 @@ type fileSystem struct {
 	scanned    []*kustomization // in the order of their first reading
 	reads      []string         // kustomizations and files, in the order of their first reading
 	seen       map[string]int   // the number of objects in each file that was read
+	peeked     peeked
 	loadSchema func()
 	standIns   standIns
 	// err is the first error that must not be lost: kustomize tries something else after many errors.
@@ -46,6 +47,7 @@ type kustomization struct {
 	content []byte
 	// written is the content before anything was set in it: places in messages are those of the file.
 	written []byte
+	work    *work
 }
 
 // asked is what kustomize looked up last, if it did so as a kustomization: with a symbolic link, the file that it reads
@@ -60,6 +62,7 @@ func newFileSystem(ctx context.Context, request Request, p InProcess) *fileSyste
 		overrides:  request.Overrides,
 		top:        request.Dir,
 		seen:       map[string]int{},
+		peeked:     peeked{documents: map[string]int{}},
 		loadSchema: p.loadSchema,
 		standIns:   standIns{resources: map[string]bool{}, others: map[string]bool{}},
 	}
@@ -173,6 +176,7 @@ func (f *fileSystem) ReadFile(name string) ([]byte, error) {
 	if name == f.asked.file {
 		return f.readKustomization(inTree, f.asked.dir, nil)
 	}
+	f.budget.comparisons.reach(inTree, "", f.budget.objects)
 	content, err := f.readTree(inTree)
 	if err != nil {
 		return nil, err
@@ -208,7 +212,6 @@ func (f *fileSystem) readTree(name string) ([]byte, error) {
 	if err != nil {
 		return nil, f.keep(err)
 	}
-	f.budget.comparisons.reach(name, f.budget.objects)
 	if _, again := f.seen[name]; !again {
 		if err := f.budget.content(name, content); err != nil {
 			return nil, f.keep(err)
@@ -230,7 +233,7 @@ func (f *fileSystem) readKustomization(file, dir string, c *component) ([]byte, 
 	if c != nil {
 		place = file
 	}
-	f.budget.comparisons.reach(place, f.budget.objects)
+	f.budget.comparisons.reach(file, place, f.budget.objects)
 	content, err := f.readTree(file)
 	if err != nil {
 		return nil, err
@@ -250,7 +253,7 @@ func (f *fileSystem) readKustomization(file, dir string, c *component) ([]byte, 
 	}
 	k, err := f.scan(file, dir, content, written)
 	if err == nil {
-		err = f.compare(k)
+		err = f.compare(k, place)
 	}
 	if err != nil {
 		return nil, f.keep(err)
@@ -262,7 +265,7 @@ func (f *fileSystem) readKustomization(file, dir string, c *component) ([]byte, 
 func (f *fileSystem) scan(file, dir string, content, written []byte) (*kustomization, error) {
 	known := slices.IndexFunc(f.scanned, func(k *kustomization) bool { return k.file == file && k.dir == dir })
 	if known >= 0 {
-		return f.scanned[known], nil
+		return f.scanned[known], f.repeat(f.scanned[known])
 	}
 	k := &kustomization{file: file, dir: dir, content: content, written: written}
 	f.scanned = append(f.scanned, k)
@@ -270,6 +273,18 @@ func (f *fileSystem) scan(file, dir string, content, written []byte) (*kustomiza
 		return k, nil // kustomize refuses it
 	}
 	return k, f.learn(k)
+}
+
+// repeat adds what a component changes each time that it is read: it may meet again what it has changed. Any other
+// kustomization is built from objects of its own, which are counted as they are read.
+func (f *fileSystem) repeat(k *kustomization) error {
+	if k.Kind != types.ComponentKind {
+		return nil
+	}
+	if err := f.measureGrowth(k); err != nil {
+		return err
+	}
+	return f.measure(k)
 }
 
 // learn finds out what the build is about to do, and refuses what it must not.

@@ -248,14 +248,14 @@ func (k *kustomization) patchFiles() (files []string) {
 	return files
 }
 
-// transformer adds an entry of transformers, or says why it may come to anything.
+// transformer adds an entry of transformers, or says why it may come to anything. What has several lines is taken for a
+// file too: kustomize tries that where it is no YAML.
 func (f *fileSystem) transformer(k *kustomization, entry string) (reason string) {
-	content := []byte(entry)
-	if !strings.Contains(entry, "\n") {
-		var err error
-		if content, err = f.peek(k.dir, entry); err != nil {
-			return fmt.Sprintf("%s is no file, and may hold any transformer", path.Clean(entry))
-		}
+	content, err := f.peek(k.dir, entry)
+	if strings.Contains(entry, "\n") {
+		content = append([]byte(entry+"\n"), content...)
+	} else if err != nil {
+		return fmt.Sprintf("%s is no file, and may hold any transformer", path.Clean(entry))
 	}
 	for _, kind := range []string{"Patch", "Replacement"} {
 		if bytes.Contains(content, []byte(kind)) || escapes(content) {

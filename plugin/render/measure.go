@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// measure adds what a kustomization asks for to the budget: the texts in it are read as YAML again, its generators make
-// objects, and whatever changes objects meets all of them.
+// measure adds what a kustomization asks for to the budget: the texts in it are read as YAML again, and whatever changes
+// objects meets all of them. What it has made and compared is added by compare, each time that it is read.
 func (f *fileSystem) measure(k *kustomization) error {
 	copies := 0
 	for _, text := range k.inline() {
@@ -31,7 +31,7 @@ func (f *fileSystem) measure(k *kustomization) error {
 	}
 	changes := len(k.Patches) + len(k.PatchesJson6902) + len(k.PatchesStrategicMerge) + len(k.Replacements) +
 		len(k.Transformers) + len(k.Validators) + len(k.Images) + len(k.Replicas) + len(k.Labels) + len(k.Vars)
-	if err := f.budget.use(k.file, len(k.ConfigMapGenerator)+len(k.SecretGenerator), changes, copies); err != nil {
+	if err := f.budget.use(k.file, 0, changes, copies); err != nil {
 		return err
 	}
 	return f.budget.fits(k.file)
