@@ -181,6 +181,9 @@ type peeked struct {
 
 // documents bounds how many documents an entry has that is a file or the text itself, whichever kustomize takes it for.
 func (f *fileSystem) documents(k *kustomization, entry string) int {
+	if above(k.dir, entry) {
+		return f.budget.limits.Comparisons // it may lead to any file
+	}
 	text := f.documentsIn([]byte(entry))
 	content, err := f.peek(k.dir, entry)
 	if err != nil {

@@ -252,7 +252,7 @@ func (k *kustomization) patchFiles() (files []string) {
 // file too: kustomize tries that where it is no YAML.
 func (f *fileSystem) transformer(k *kustomization, entry string) (reason string) {
 	content, err := f.peek(k.dir, entry)
-	if strings.Contains(entry, "\n") {
+	if strings.Contains(entry, "\n") && !above(k.dir, entry) {
 		content = append([]byte(entry+"\n"), content...)
 	} else if err != nil {
 		return fmt.Sprintf("%s is no file, and may hold any transformer", path.Clean(entry))

@@ -105,6 +105,10 @@ func TestWhatGrowsWhileItIsChangedIsNotRenderedHere(t *testing.T) {
 			"kustomization.yaml": "resources: [a.yaml]\ntransformers: [t.yaml]\n", "a.yaml": a,
 			"t.yaml": "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: x}\ntarget: {kind: ConfigMap}\npatch: '[" +
 				strings.TrimSuffix(strings.Repeat(`{"op": "copy", "from": "/data", "path": "/data/x"},`, 30), ",") + "]'\n"},
+		"copies in a transformer that is reached from above": {
+			"kustomization.yaml": "resources: [a.yaml]\ntransformers: [\"../@repository/t\\nt\"]\n", "a.yaml": a,
+			"t\nt": "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: x}\ntarget: {kind: ConfigMap}\npatch: '[" +
+				strings.TrimSuffix(strings.Repeat(`{"op": "copy", "from": "/data", "path": "/data/x"},`, 9), ",") + "]'\n"},
 		"copies in a transformer whose name has two lines": {
 			"kustomization.yaml": "resources: [a.yaml]\ntransformers: [\"t\\nt\"]\n", "a.yaml": a,
 			"t\nt": "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: x}\ntarget: {kind: ConfigMap}\npatch: '[" +

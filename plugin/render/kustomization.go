@@ -83,12 +83,13 @@ func sources(kv types.KvPairSources) []string {
 // scheme matches what kustomize takes for the address of a Git repository (api/internal/git/repospec.go, extractHost).
 var scheme = regexp.MustCompile(`(?i)^(git::)?((ssh|https?|file)://|[a-z][a-z0-9-]*@|github\.com[/:])`)
 
-// fetched says whether kustomize would go to the network (or to git) for the reference, given that no such file exists.
+// fetched says whether kustomize would go to the network (or to git) for the reference, given that no such file exists. An
+// address may have several lines for it.
 func (r reference) fetched() bool {
 	if web(r.path) {
 		return true
 	}
-	return r.role != asFile && !strings.Contains(r.path, "\n") && scheme.MatchString(r.path)
+	return r.role != asFile && scheme.MatchString(strings.ToLower(r.path)) // İ too is an i for it
 }
 
 // web says whether kustomize would read the path with HTTP (api/internal/loader/fileloader.go, IsRemoteFile).

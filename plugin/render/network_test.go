@@ -38,6 +38,8 @@ func TestNothingIsDialledAndNothingIsRun(t *testing.T) {
 		"secretGenerator: [{name: a, envs: ['URL/a']}]", "resources: [d.yaml]\nhelmCharts: [{name: a, repo: 'URL'}]", "helmChartInflationGenerator: [{chartName: a}]",
 		"resources: [d.yaml]\ntransformers: [t.yaml]", "generators: [g.yaml]", "generators: [h.yaml]", "resources: [d.yaml]\ntransformers: [e.yaml]",
 		"resources: [d.yaml]\nvalidators: [f]", "resources: [l]",
+		`resources: ["ssh://git@HOST/org/repo\n"]`, `components: ["git@HOST:org/a\nb"]`, `resources: ["file:///tmp/repo\n"]`,
+		`transformers: ["ssh://git@HOST/org/repo\n"]`, `generators: ["github.com/org/repo\n"]`, "resources: [gİthub.com/org/repo]", `resources: ["git::ssh://HOST/org/repo\n"]`,
 	} {
 		text := strings.NewReplacer("URL", url, "HOST", strings.TrimPrefix(url, "http://")).Replace(kustomization)
 		content := map[string]string{

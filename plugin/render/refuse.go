@@ -34,10 +34,15 @@ func (f *fileSystem) refuse(k *kustomization) error {
 }
 
 // climbs says whether a path goes above the tree's root. It could come down again through the names that the tree has
-// for kustomize.
+// for kustomize. A patch itself is no path, whatever it holds.
 func climbs(dir string, ref reference) bool {
-	at := path.Join(dir, ref.path)
-	return !strings.Contains(ref.path, "\n") && (at == ".." || strings.HasPrefix(at, "../"))
+	text := ref.role == asPatch && strings.Contains(ref.path, "\n")
+	return !text && above(dir, ref.path)
+}
+
+func above(dir, name string) bool {
+	at := path.Join(dir, name)
+	return at == ".." || strings.HasPrefix(at, "../")
 }
 
 // componentElsewhere refuses a file that is listed as a component and as something else: what it means would depend on
