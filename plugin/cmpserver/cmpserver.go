@@ -74,14 +74,14 @@ const (
 // New makes a server. It loads what every render needs, so it takes some milliseconds.
 func New(options Options) *Server {
 	options = options.orDefaults()
-	places := places(runtime.GOMAXPROCS(0), options.Budget.Renders)
+	atOnce := places(runtime.GOMAXPROCS(0), options.Budget.Renders)
 	s := &Server{options: options, budget: options.Budget, streams: newShared(options.Budget.Streams, options.Budget.Streams*3/4)}
 	s.streams.inTurn = true // who receives or answers is done soon
 	kept := store.New(s.budget.Store)
-	queue := generate.NewQueue(places)
+	queue := generate.NewQueue(atOnce)
 	s.trees = newTrees(kept, queue, s.budget.Tree, archive.Limits{File: render.DefaultLimits().FileBytes + 1})
-	// As many renders again as there are places may be overdue.
-	memory := render.NewMemory(s.budget.Renders, 2*places)
+	// As many renders again as there are at once may be overdue.
+	memory := render.NewMemory(s.budget.Renders, 2*atOnce)
 	renderer := render.NewInProcess()
 	renderer.Memory = memory
 	inProcess := &generate.Limited{
@@ -89,7 +89,7 @@ func New(options Options) *Server {
 			Renderer: renderer, From: generate.FromRender,
 			Limits: generate.Limits{Documents: maxDocuments, Schema: true},
 		}},
-		Queue: queue, Hold: options.Hold, MaxOverdue: int64(places),
+		Queue: queue, Hold: options.Hold, MaxOverdue: int64(atOnce),
 	}
 	inChild := &generate.Limited{
 		Next: generate.Cached{Store: kept, Next: generate.Runner{

@@ -286,16 +286,20 @@ func (r *receiver) next() error {
 }
 
 // wait says that it is not the client that is waited for, until the function that it returns is called; and for good where
-// that learns of an error, so that the request is known to have waited in vain.
+// that learns of a wait in vain, so that this is what the request is known to have failed of.
 func (r *receiver) wait() (end func(*error)) {
 	r.waiting.Store(true)
 	return func(err *error) {
-		if *err != nil {
+		if waitedInVain(*err) {
 			return
 		}
 		r.progress.Add(1) // the client's time begins now
 		r.waiting.Store(false)
 	}
+}
+
+func waitedInVain(err error) bool {
+	return errors.Is(err, errNoRoom) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // hold keeps room for a tree that is known, and waits for it in turn.
