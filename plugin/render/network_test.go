@@ -39,7 +39,7 @@ func TestNothingIsDialledAndNothingIsRun(t *testing.T) {
 		"resources: [d.yaml]\ntransformers: [t.yaml]", "generators: [g.yaml]", "generators: [h.yaml]", "resources: [d.yaml]\ntransformers: [e.yaml]",
 		"resources: [d.yaml]\nvalidators: [f]", "resources: [l]",
 		`resources: ["ssh://git@HOST/org/repo\n"]`, `components: ["git@HOST:org/a\nb"]`, `resources: ["file:///tmp/repo\n"]`,
-		`transformers: ["ssh://git@HOST/org/repo\n"]`, `generators: ["github.com/org/repo\n"]`, "resources: [gİthub.com/org/repo]", `resources: ["git::ssh://HOST/org/repo\n"]`,
+		`transformers: ["ssh://git@HOST/org/repo\n"]`, `generators: ["github.com/org/repo\n"]`, "resources: [gİthub.com/org/repo]", "resources: ['git@here:org/repo']", "components: ['git@here:org/repo']", `resources: ["git::ssh://HOST/org/repo\n"]`,
 	} {
 		text := strings.NewReplacer("URL", url, "HOST", strings.TrimPrefix(url, "http://")).Replace(kustomization)
 		content := map[string]string{
@@ -51,6 +51,7 @@ func TestNothingIsDialledAndNothingIsRun(t *testing.T) {
 			"f/kustomization.yaml": "resources: [f.yaml]\n",
 			"f/f.yaml":             "apiVersion: a/v1\nkind: A\nmetadata:\n  name: x\n  annotations:\n    config.kubernetes.io/function: 'container: {image: x, network: true}'\n",
 			"link.yaml":            text,
+			"git@here:org/repo":    "images: [{name: a, newTag: b}]\n", // is there, and not what kustomize takes the name for
 		}
 		mustFail(t, files(content), ".")
 		content["kustomization.yaml"] = "-> link.yaml"

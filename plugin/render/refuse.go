@@ -76,9 +76,10 @@ func helmError(k *kustomization, field, name string) error {
 		"or give the chart an Application of its own", k.at(field, name), field, name)
 }
 
-// exists says whether kustomize finds a file before it thinks of fetching.
+// exists says whether kustomize finds a file and does not think of fetching. What can be the address of a repository it
+// fetches for a component at once, and for anything else where the file is not what it looks for.
 func (f *fileSystem) exists(k *kustomization, ref reference) bool {
-	if web(ref.path) {
+	if strings.ContainsAny(ref.path, "/:") {
 		return false
 	}
 	_, isDir, err := f.resolver.resolve(path.Join(k.dir, ref.path))
