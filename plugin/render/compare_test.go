@@ -236,6 +236,14 @@ func TestWhatGrowsWithEachUseOfAComponentIsNotRenderedHere(t *testing.T) {
 	}
 }
 
+// TestObjectsWithoutItemsAreCounted: only what kustomize takes for a list may be none.
+func TestObjectsWithoutItemsAreCounted(t *testing.T) {
+	content := strings.Repeat("---\napiVersion: v1\nkind: \"\\x41\"\nmetadata: {name: b}\nitems: []\n", 20)
+	if got := objectBound([]byte(content), 10); got < 20 {
+		t.Errorf("got %d, want 20", got)
+	}
+}
+
 func TestLargeHonestOverlaysAreRenderedHere(t *testing.T) {
 	for name, files := range map[string]map[string]string{
 		"many bases, and patches with targets": sideBySide(50, 8, "namespace: a\n"+strings.ReplaceAll(mergePatches(40), "b1", "x1-b1")),

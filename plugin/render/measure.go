@@ -134,7 +134,7 @@ func objectsIn(node *yaml.Node) int {
 		for _, item := range items.Content {
 			count += objectsIn(item)
 		}
-		return count
+		return max(count, 1) // it may be no list, whatever it calls its items
 	}
 	return 1
 }
