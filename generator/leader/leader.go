@@ -1,7 +1,8 @@
 // Package leader has one of several replicas do what must be done once: it elects a leader by a Lease.
 //
 // It never lets two replicas work at once while their clocks run: whoever loses the Lease is stopped, and it is given back
-// only when the work has ended. Nothing that answers Argo CD waits for it.
+// only when the work has ended. Where the Lease cannot be reached, the work has 3 s to end (Duration without Renew and Retry):
+// then it is another's. Nothing that answers Argo CD waits for it.
 package leader
 
 import (

@@ -162,7 +162,7 @@ func TestALeaderThatCannotRenewStopsBeforeAnotherBegins(t *testing.T) {
 func TestALeaderThatCannotRenewGivesTheLeaseBackWhenItsWorkHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReplicas(t)
-		r.slow, r.returnable = 4*time.Second, true
+		r.slow, r.returnable = 2*time.Second, true // of 3 s, after which the Lease runs out
 		_, stopFirst := r.start("first")
 		time.Sleep(time.Second)
 		_, stopSecond := r.start("second")
