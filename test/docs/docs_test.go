@@ -69,7 +69,7 @@ func TestEveryAnnouncedParameterIsDocumented(t *testing.T) {
 }
 
 func TestEveryDependencyHasItsReason(t *testing.T) {
-	imports := goList(t, "-f", `{{range .Imports}}{{.}}{{"\n"}}{{end}}{{range .TestImports}}{{.}}{{"\n"}}{{end}}{{range .XTestImports}}{{.}}{{"\n"}}{{end}}`, "./...")
+	imports := goList(t, "-tags", "e2e", "-f", `{{range .Imports}}{{.}}{{"\n"}}{{end}}{{range .TestImports}}{{.}}{{"\n"}}{{end}}{{range .XTestImports}}{{.}}{{"\n"}}{{end}}`, "./...")
 	imports = slices.DeleteFunc(imports, func(path string) bool {
 		host, _, _ := strings.Cut(path, "/")
 		return !strings.Contains(host, ".") || strings.HasPrefix(path, "github.com/tidegate/")
