@@ -11,16 +11,7 @@ import (
 	"github.com/tidegate/tidegate/plugin/policy"
 )
 
-func main() {
-	if err := forgetPrograms(); err != nil {
-		panic(err) // setenv(3) refuses only names that are none
-	}
-	os.Exit(cli.Main(newCommand))
-}
-
-// forgetPrograms leaves no program to be found. What would make kustomize run git or helm is refused; if something is overlooked
-// there, it finds nothing to run.
-func forgetPrograms() error { return os.Setenv("PATH", "") }
+func main() { os.Exit(cli.Main(newCommand)) }
 
 func newCommand() *cobra.Command {
 	root := &cobra.Command{
@@ -29,6 +20,8 @@ func newCommand() *cobra.Command {
 		Long: "Tidegate's Config Management Plugin. `tidegate-plugin serve` takes the place of Argo CD's argocd-cmp-server in the\n" +
 			"sidecar. Or argocd-cmp-server runs `tidegate-plugin render` in the folder of each Application, as plugin.yaml says.",
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		// What would make kustomize run git or helm is refused; if something is overlooked there, it finds nothing to run.
+		PersistentPreRunE: func(*cobra.Command, []string) error { return os.Setenv("PATH", "") },
 	}
 	root.AddCommand(cli.NewRender("tidegate-plugin", policy.Enforce), serve.New(policy.Enforce), cli.NewVersion())
 	return root

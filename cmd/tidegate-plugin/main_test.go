@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/tidegate/tidegate/cmd/internal/cli"
 )
 
 func TestNoProgramIsFound(t *testing.T) {
@@ -16,8 +19,9 @@ func TestNoProgramIsFound(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Fatal(err)
 	}
-	if err := forgetPrograms(); err != nil {
-		t.Fatal(err)
+	var said bytes.Buffer
+	if code := cli.Execute(t.Context(), newCommand(), []string{"version"}, &said, &said); code != cli.ExitOK {
+		t.Fatal(code, &said)
 	}
 	if found, err := exec.LookPath("git"); err == nil {
 		t.Errorf("kustomize would run %s", found)

@@ -30,26 +30,22 @@ func nested(levels, objects int, each string) map[string]string {
 
 // sideBySide are bases of as many objects each, with names of their own, and an overlay of them all.
 func sideBySide(bases, objects int, overlay string) map[string]string {
-	files := map[string]string{}
-	all := "resources:\n"
+	files := map[string]string{"kustomization.yaml": "resources:\n" + numbered(bases, "- b%d\n") + overlay}
 	for i := range bases {
-		all += fmt.Sprintf("- b%d\n", i)
 		files[fmt.Sprintf("b%d/kustomization.yaml", i)] = fmt.Sprintf("resources: [a.yaml]\nnamePrefix: x%d-\n", i)
 		files[fmt.Sprintf("b%d/a.yaml", i)] = manySettings(objects)
 	}
-	files["kustomization.yaml"] = all + overlay
 	return files
 }
 
 // withComponents are objects of a kustomization that lists components.
 func withComponents(objects, components int, kind string) map[string]string {
-	files := map[string]string{"a.yaml": manySettings(objects)}
-	list := ""
+	files := map[string]string{
+		"a.yaml": manySettings(objects), "kustomization.yaml": "resources: [a.yaml]\ncomponents:\n" + numbered(components, "- c%d\n"),
+	}
 	for i := range components {
-		list += fmt.Sprintf("- c%d\n", i)
 		files[fmt.Sprintf("c%d/kustomization.yaml", i)] = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: " + kind + "\nimages: [{name: x, newTag: z}]\n"
 	}
-	files["kustomization.yaml"] = "resources: [a.yaml]\ncomponents:\n" + list
 	return files
 }
 
@@ -60,42 +56,25 @@ func inlinePatches(n int) string {
 
 // labelTransformers are documents of a file, each a transformer.
 func labelTransformers(n int) string {
-	var out strings.Builder
-	for i := range n {
-		fmt.Fprintf(&out, "---\napiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: x%d}\n", i)
-	}
-	return out.String()
+	return numbered(n, "---\napiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: x%d}\n")
 }
 
 // generators make a ConfigMap each.
 func generators(n int) string {
-	var out strings.Builder
-	out.WriteString("configMapGenerator:\n")
-	for i := range n {
-		fmt.Fprintf(&out, "- {name: g%d, literals: [a=b]}\n", i)
-	}
-	return out.String()
+	return "configMapGenerator:\n" + numbered(n, "- {name: g%d, literals: [a=b]}\n")
 }
 
 // inlineGenerators make a ConfigMap each, and are documents of one text.
 func inlineGenerators(n int) string {
-	var out strings.Builder
-	out.WriteString("generators:\n- |\n")
-	for i := range n {
-		fmt.Fprintf(&out, "  ---\n  apiVersion: builtin\n  kind: ConfigMapGenerator\n  metadata: {name: g%d}\n  literals: [a=b]\n", i)
-	}
-	return out.String()
+	return "generators:\n- |\n" + numbered(n, "  ---\n  apiVersion: builtin\n  kind: ConfigMapGenerator\n  metadata: {name: g%d}\n  literals: [a=b]\n")
 }
 
 // overlaysOf are overlays that all name one base.
 func overlaysOf(overlays int, base string) map[string]string {
-	files := map[string]string{"b/kustomization.yaml": base}
-	all := "resources:\n"
+	files := map[string]string{"b/kustomization.yaml": base, "kustomization.yaml": "resources:\n" + numbered(overlays, "- o%d\n")}
 	for i := range overlays {
-		all += fmt.Sprintf("- o%d\n", i)
 		files[fmt.Sprintf("o%d/kustomization.yaml", i)] = fmt.Sprintf("resources: [../b]\nnamePrefix: o%d-\n", i)
 	}
-	files["kustomization.yaml"] = all
 	return files
 }
 
@@ -123,21 +102,31 @@ func treeOf(files map[string]string) wide {
 	return tree
 }
 
+// mustBeTooMuch fails the test unless a render is handed to a child, for a reason that ends so.
+func mustBeTooMuch(t *testing.T, files map[string]string, reason string) {
+	t.Helper()
+	_, err := NewInProcess().Render(t.Context(), Request{Tree: treeOf(files), Dir: "."})
+	var unbounded *unboundedError
+	if !errors.As(err, &unbounded) || !strings.HasSuffix(unbounded.reason, reason) {
+		t.Errorf("got %v, want it handed to a child", err)
+	}
+}
+
 // TestWhatIsComparedTooOftenIsNotRenderedHere: the square of the objects is taken again and again.
 func TestWhatIsComparedTooOftenIsNotRenderedHere(t *testing.T) {
-	componentFiles := map[string]string{"a.yaml": manySettings(1000), "kustomization.yaml": "resources: [a.yaml]\ncomponents: ["}
+	componentFiles := map[string]string{
+		"a.yaml": manySettings(1000), "kustomization.yaml": "resources: [a.yaml]\ncomponents:\n" + numbered(20, "- c%d.yaml\n"),
+	}
 	for i := range 20 {
-		componentFiles["kustomization.yaml"] += fmt.Sprintf("c%d.yaml, ", i)
 		componentFiles[fmt.Sprintf("c%d.yaml", i)] = "images: [{name: x, newTag: z}]\n"
 	}
-	componentFiles["kustomization.yaml"] += "]\n"
 	for name, files := range map[string]map[string]string{
 		"bases in bases":              nested(20, 1000, ""),
 		"bases in bases, with prefix": nested(20, 1000, "namePrefix: a-\n"),
 		"namespaces":                  nested(5, 1000, "namespace: a\n"),
 		"patches with a target":       {"kustomization.yaml": "resources: [a.yaml]\n" + mergePatches(60), "a.yaml": manySettings(500)},
 		"patches of a component": {"kustomization.yaml": "resources: [a.yaml]\ncomponents: [c]\n", "a.yaml": manySettings(500),
-			"c/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n" + mergePatches(60)},
+			"c/kustomization.yaml": asAComponent + mergePatches(60)},
 		"components":      withComponents(1000, 20, "Component"),
 		"component files": componentFiles,
 		"validators": {"kustomization.yaml": "resources: [a.yaml]\nvalidators: [" + strings.Repeat("v.yaml, ", 20) + "]\n", "a.yaml": manySettings(1000),
@@ -160,11 +149,7 @@ func TestWhatIsComparedTooOftenIsNotRenderedHere(t *testing.T) {
 			map[string]string{"mid/inner/y/kustomization.yaml": asAComponent + "images: [{name: x, newTag: z}]\n"}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := NewInProcess().Render(t.Context(), Request{Tree: treeOf(files), Dir: "."})
-			var unbounded *unboundedError
-			if !errors.As(err, &unbounded) || !strings.HasSuffix(unbounded.reason, " its objects are compared with each other more than 12000000 times") {
-				t.Errorf("got %v, want it handed to a child", err)
-			}
+			mustBeTooMuch(t, files, " its objects are compared with each other more than 12000000 times")
 		})
 	}
 }
@@ -215,11 +200,7 @@ func TestComparisonsAreThoseOfAKustomizationsOwnObjects(t *testing.T) {
 func TestWhatIsGeneratedAgainIsComparedAgain(t *testing.T) {
 	for name, base := range map[string]string{"generators": generators(150), "inline generators": inlineGenerators(150)} {
 		t.Run(name, func(t *testing.T) {
-			_, err := NewInProcess().Render(t.Context(), Request{Tree: treeOf(overlaysOf(20, base)), Dir: "."})
-			var unbounded *unboundedError
-			if !errors.As(err, &unbounded) || !strings.HasSuffix(unbounded.reason, " it has more than 2000 objects") {
-				t.Errorf("got %v, want it handed to a child", err)
-			}
+			mustBeTooMuch(t, overlaysOf(20, base), " it has more than 2000 objects")
 		})
 	}
 }
@@ -229,11 +210,7 @@ func TestWhatGrowsWithEachUseOfAComponentIsNotRenderedHere(t *testing.T) {
 	files := map[string]string{"a.yaml": manySettings(5), "kustomization.yaml": "resources: [a.yaml]\ncomponents: [" + strings.Repeat("c, ", 10) + "]\n",
 		"c/kustomization.yaml": asAComponent + "patches:\n- target: {kind: ConfigMap}\n  patch: |-\n" +
 			"    - {op: copy, from: /data, path: /data/x}\n    - {op: copy, from: /data/x, path: /data/y}\n"}
-	_, err := NewInProcess().Render(t.Context(), Request{Tree: treeOf(files), Dir: "."})
-	var unbounded *unboundedError
-	if !errors.As(err, &unbounded) || !strings.HasSuffix(unbounded.reason, " its JSON patches copy more than 8 times") {
-		t.Errorf("got %v, want it handed to a child", err)
-	}
+	mustBeTooMuch(t, files, " its JSON patches copy more than 8 times")
 }
 
 // TestObjectsWithoutItemsAreCounted: only what kustomize takes for a list may be none.

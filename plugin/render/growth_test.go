@@ -22,17 +22,16 @@ func doubling(n int, indent string) string {
 const settings = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: \"%s\"}\n"
 
 func manySettings(n int) string {
-	var out strings.Builder
-	for i := range n {
-		fmt.Fprintf(&out, "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b%d}\ndata: {a: b}\n", i)
-	}
-	return out.String()
+	return numbered(n, "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b%d}\ndata: {a: b}\n")
 }
 
-func fields(n int) string {
+func fields(n int) string { return numbered(n, "  f%d: v\n") }
+
+// numbered is a text as often as wanted, each time with another number.
+func numbered(n int, format string) string {
 	var out strings.Builder
 	for i := range n {
-		fmt.Fprintf(&out, "  f%d: v\n", i)
+		fmt.Fprintf(&out, format, i)
 	}
 	return out.String()
 }
@@ -115,10 +114,7 @@ func TestWhatGrowsWhileItIsChangedIsNotRenderedHere(t *testing.T) {
 				strings.TrimSuffix(strings.Repeat(`{"op": "copy", "from": "/data", "path": "/data/x"},`, 9), ",") + "]'\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tree := wide{fstest.MapFS{}}
-			for name, content := range files {
-				tree.MapFS[name] = &fstest.MapFile{Data: []byte(content)}
-			}
+			tree := treeOf(files)
 			before := allocated()
 			result, err := NewInProcess().Render(t.Context(), Request{Tree: tree, Dir: "."})
 			var unbounded *unboundedError

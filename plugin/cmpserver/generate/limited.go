@@ -2,7 +2,6 @@ package generate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -155,21 +154,4 @@ func (s *slow) note(request Request, isSlow bool) {
 		s.known = map[[2]string]bool{}
 	}
 	s.known[key] = true
-}
-
-// Escalating asks for a process where rendering in this one would be too much, or where renders that cannot be stopped
-// already take more than their share.
-type Escalating struct{ InProcess, InChild *Limited }
-
-// Generate tries this process first.
-func (e Escalating) Generate(ctx context.Context, request Request) (Result, error) {
-	result, tooMuch := e.InProcess.Generate(ctx, request)
-	if !errors.Is(tooMuch, ErrTooMuch) {
-		return result, tooMuch
-	}
-	if request.escalated != nil {
-		request.escalated(tooMuch)
-	}
-	result, err := e.InChild.Generate(ctx, request)
-	return result, render.Because(err, tooMuch)
 }
