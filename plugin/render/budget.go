@@ -14,8 +14,8 @@ type Limits struct {
 	TotalBytes int64
 	// Builds is how many kustomizations one render may build; bases that list a base twice double at every level.
 	Builds int
-	// Nodes is how many YAML nodes the aliases of one file may add to it. A long text is as many as it has times 64 bytes.
-	Nodes int
+	// AliasNodes is how many YAML nodes the aliases of one file may add to it. A long text is as many as it has times 64 bytes.
+	AliasNodes int
 	// Depth is how deeply a file may be nested.
 	Depth int
 	// Documents is how many YAML documents one file may hold.
@@ -50,7 +50,7 @@ type Limits struct {
 // worst; Memory bounds what all renders take together.
 func DefaultLimits() Limits {
 	return Limits{
-		FileBytes: 16 << 20, TotalBytes: 64 << 20, Builds: 1000, Nodes: 100_000, Depth: 250, Documents: 20_000, Output: 64 << 20,
+		FileBytes: 16 << 20, TotalBytes: 64 << 20, Builds: 1000, AliasNodes: 100_000, Depth: 250, Documents: 20_000, Output: 64 << 20,
 		AllNodes: 400_000, Siblings: 5000, Lookups: 20_000, Bytes: 16 << 20, Objects: 2000, Changes: 200_000,
 		Comparisons: 12_000_000, Copies: 8, Growth: 128 << 20,
 	}
@@ -61,7 +61,7 @@ func (l Limits) orDefaults() Limits {
 	l.FileBytes = cmp.Or(l.FileBytes, d.FileBytes)
 	l.TotalBytes = cmp.Or(l.TotalBytes, d.TotalBytes)
 	l.Builds = cmp.Or(l.Builds, d.Builds)
-	l.Nodes = cmp.Or(l.Nodes, d.Nodes)
+	l.AliasNodes = cmp.Or(l.AliasNodes, d.AliasNodes)
 	l.Documents = cmp.Or(l.Documents, d.Documents)
 	l.Output = cmp.Or(l.Output, d.Output)
 	l.AllNodes = cmp.Or(l.AllNodes, d.AllNodes)
@@ -82,6 +82,10 @@ func (l Limits) orDefaults() Limits {
 type unboundedError struct{ reason string }
 
 func (e *unboundedError) Error() string { return e.reason }
+
+func unbounded(format string, args ...any) error {
+	return &unboundedError{fmt.Sprintf(format, args...)}
+}
 
 // budget counts what one render has used.
 type budget struct {
@@ -109,7 +113,7 @@ func (b *budget) lookup() error {
 	}
 	b.lookups++
 	if !b.isolate && b.lookups > b.limits.Lookups {
-		return &unboundedError{fmt.Sprintf("kustomize looked up more than %d files", b.limits.Lookups)}
+		return unbounded("kustomize looked up more than %d files", b.limits.Lookups)
 	}
 	return nil
 }
@@ -134,7 +138,7 @@ func (b *budget) size(name string, size int64) error {
 			name, b.bytes, b.limits.TotalBytes)
 	}
 	if !b.isolate && b.bytes > b.limits.Bytes {
-		return &unboundedError{fmt.Sprintf("kustomize read more than %d bytes", b.limits.Bytes)}
+		return unbounded("kustomize read more than %d bytes", b.limits.Bytes)
 	}
 	return nil
 }
@@ -162,9 +166,9 @@ func (b *budget) breadth(name string, content []byte) error {
 	case b.isolate:
 		return nil
 	case siblings > b.limits.Siblings:
-		return &unboundedError{fmt.Sprintf("%s has up to %d entries side by side", name, siblings)}
+		return unbounded("%s has up to %d entries side by side", name, siblings)
 	case b.nodes > b.limits.AllNodes:
-		return &unboundedError{fmt.Sprintf("%s: kustomize has read up to %d YAML nodes with this file", name, b.nodes)}
+		return unbounded("%s: kustomize has read up to %d YAML nodes with this file", name, b.nodes)
 	}
 	return nil
 }
@@ -177,7 +181,7 @@ func (b *budget) fits(name string) error {
 	need := int64(b.nodes-b.setAside)*nodeBytes + int64(b.setAside)*setAsideBytes + b.bytes*byteBytes
 	need += int64(min(b.growth.bound(b.objects, b.copies), float64(b.limits.Growth)))
 	if !b.claim.grow(need) {
-		return &unboundedError{fmt.Sprintf("with %s it may take more than %d MiB, and this process has no more memory left for it", name, need>>20)}
+		return unbounded("with %s it may take more than %d MiB, and this process has no more memory left for it", name, need>>20)
 	}
 	return nil
 }
@@ -186,7 +190,7 @@ func (b *budget) fits(name string) error {
 // is written.
 func (b *budget) shape(content []byte) (added int, err error) {
 	if mustCheck(content, b.limits.Depth) || bytes.Contains(content, []byte("builtin")) {
-		return checkShape(content, b.limits.Nodes, b.limits.Depth)
+		return checkShape(content, b.limits.AliasNodes, b.limits.Depth)
 	}
 	return 0, nil
 }
@@ -198,15 +202,15 @@ func (b *budget) use(name string, objects, changes, copies int) error {
 	case b.isolate:
 		return nil
 	case b.objects > l.Objects:
-		return &unboundedError{fmt.Sprintf("with %s it has more than %d objects", name, l.Objects)}
+		return unbounded("with %s it has more than %d objects", name, l.Objects)
 	case b.objects*b.changes > l.Changes:
-		return &unboundedError{fmt.Sprintf("with %s it changes %d objects in %d ways", name, b.objects, b.changes)}
+		return unbounded("with %s it changes %d objects in %d ways", name, b.objects, b.changes)
 	case b.comparisons.sum(b.objects) > l.Comparisons:
-		return &unboundedError{fmt.Sprintf("with %s its objects are compared with each other more than %d times", name, l.Comparisons)}
+		return unbounded("with %s its objects are compared with each other more than %d times", name, l.Comparisons)
 	case b.copies > l.Copies:
-		return &unboundedError{fmt.Sprintf("with %s its JSON patches copy more than %d times", name, l.Copies)}
+		return unbounded("with %s its JSON patches copy more than %d times", name, l.Copies)
 	case b.growth.bound(b.objects, b.copies) > float64(l.Growth):
-		return &unboundedError{fmt.Sprintf("with %s its changes may add more than %d bytes", name, l.Growth)}
+		return unbounded("with %s its changes may add more than %d bytes", name, l.Growth)
 	}
 	return nil
 }

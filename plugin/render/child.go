@@ -91,11 +91,11 @@ func (c Child) Render(ctx context.Context, request Request) (*Result, error) {
 	limited, cancel := context.WithTimeout(ctx, c.Time)
 	defer cancel()
 	process, err := start(limited)
-	if err != nil && limited.Err() == nil {
-		return nil, fmt.Errorf("starting a process to render %s: %w", request.Dir, err)
-	}
 	if err != nil {
-		return nil, c.timeOver(ctx, request.Dir, "")
+		if limited.Err() != nil {
+			return nil, c.timeOver(ctx, request.Dir, "")
+		}
+		return nil, fmt.Errorf("starting a process to render %s: %w", request.Dir, err)
 	}
 	talk := talk{Request: request, memory: c.Memory, answers: c.Answers, leave: func() {}}
 	done, talkErr := talk.with(limited, process)

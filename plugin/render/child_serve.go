@@ -20,14 +20,13 @@ func IsChild() bool { return os.Getenv(childVariable) != "" }
 // ServeChild renders what the parent orders on stdin and answers on stdout. Programs that use New call it first thing
 // when IsChild, and exit with the code it returns.
 func ServeChild() int {
-	stdout := os.Stdout
 	Lockdown()
 	decoder := gob.NewDecoder(os.Stdin)
 	var o order
 	if err := decoder.Decode(&o); err != nil {
 		return 1
 	}
-	pipe := &remote{encoder: gob.NewEncoder(stdout), answers: make(chan answer)}
+	pipe := &remote{encoder: gob.NewEncoder(os.Stdout), answers: make(chan answer)}
 	go pipe.receive(decoder)
 	// Only what the process writes to counts, not what the Go runtime reserves.
 	limit := syscall.Rlimit{Cur: o.Memory, Max: o.Memory}

@@ -151,10 +151,7 @@ func (f *fileSystem) passes(k *kustomization) int {
 		}
 	}
 	for _, p := range k.Patches {
-		content, err := []byte(p.Patch), error(nil)
-		if p.Path != "" {
-			content, err = f.peek(k.dir, p.Path)
-		}
+		content, err := contentOf(p, f.reader(k))
 		if p.Target != nil && (err != nil || !isJSONPatch(content)) {
 			passes++
 		}
@@ -177,6 +174,13 @@ func (f *fileSystem) generated(k *kustomization) int {
 type peeked struct {
 	documents map[string]int // of each file, free of links
 	nodes     int            // of all of them
+}
+
+// parses says whether a file that kustomize has not read may be parsed: nobody else has counted its nodes yet.
+func (f *fileSystem) parses(content []byte) bool {
+	nodes, _ := breadthBound(content)
+	f.peeked.nodes += nodes
+	return f.peeked.nodes <= f.budget.limits.AllNodes
 }
 
 // documents bounds how many documents an entry has that is a file or the text itself, whichever kustomize takes it for.

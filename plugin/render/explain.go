@@ -29,12 +29,13 @@ func (f *fileSystem) explain(err error) error {
 			return found
 		}
 	}
+	text := unquote(err.Error())
 	for _, known := range []func(string) error{f.twice, f.refused, f.cycle} {
-		if found := known(unquote(err.Error())); found != nil {
+		if found := known(text); found != nil {
 			return found
 		}
 	}
-	return errors.New(f.innermost(unquote(err.Error())) + ": " + f.tidy(err.Error()))
+	return errors.New(f.innermost(text) + ": " + f.tidy(err.Error()))
 }
 
 // inspect looks for a fault in one kustomization or in the files it names.
@@ -113,7 +114,7 @@ func (f *fileSystem) noKustomization(dir string) error {
 
 // reason is the bare cause of a failed look-up.
 func reason(err error) error {
-	var unsent errNotSent
+	var unsent notSentError
 	if errors.As(err, &unsent) {
 		return unsent
 	}

@@ -65,17 +65,7 @@ func inspectDocument(document *yaml.Node, ref reference) error {
 	}
 	switch ref.field {
 	case "generators", "transformers", "validators":
-		if _, ok := object.GetAnnotations()["config.kubernetes.io/function"]; ok {
-			return fmt.Errorf("%d: %s is a function to execute, and Tidegate executes nothing; commit what it generates",
-				at, object.GetKind())
-		}
-		if object.GetKind() == "HelmChartInflationGenerator" {
-			return fmt.Errorf("%d: Tidegate does not inflate Helm charts; commit what `helm template` prints", at)
-		}
-		if object.GetApiVersion() != "builtin" {
-			return fmt.Errorf("%d: %s is an external plugin, and Tidegate executes nothing; commit what it generates",
-				at, object.GetKind())
-		}
+		return inspectPlugin(object, at)
 	case "resources", "bases":
 		if object.GetKind() == "" {
 			return fmt.Errorf("%d: the object has no kind", at)
@@ -83,6 +73,20 @@ func inspectDocument(document *yaml.Node, ref reference) error {
 		if object.GetName() == "" && !strings.HasSuffix(object.GetKind(), "List") {
 			return fmt.Errorf("%d: the %s has no metadata.name", at, object.GetKind())
 		}
+	}
+	return nil
+}
+
+// inspectPlugin refuses a generator, transformer or validator that is not built into kustomize.
+func inspectPlugin(object *yaml.RNode, at int) error {
+	_, function := object.GetAnnotations()["config.kubernetes.io/function"]
+	switch kind := object.GetKind(); {
+	case function:
+		return fmt.Errorf("%d: %s is a function to execute, and Tidegate executes nothing; commit what it generates", at, kind)
+	case kind == "HelmChartInflationGenerator":
+		return fmt.Errorf("%d: Tidegate does not inflate Helm charts; commit what `helm template` prints", at)
+	case object.GetApiVersion() != "builtin":
+		return fmt.Errorf("%d: %s is an external plugin, and Tidegate executes nothing; commit what it generates", at, kind)
 	}
 	return nil
 }
@@ -137,13 +141,13 @@ var (
 // refused says where the plugin is that kustomize did not execute, or the address that it could not reach.
 func (f *fileSystem) refused(text string) error {
 	if plugin := external.FindStringSubmatch(text); plugin != nil {
-		for _, place := range f.places(plugin[1], "") {
-			return fmt.Errorf("%s: %s is a plugin or a function, and Tidegate executes nothing; commit what it generates", place, plugin[1])
+		if places := f.places(plugin[1], ""); len(places) > 0 {
+			return fmt.Errorf("%s: %s is a plugin or a function, and Tidegate executes nothing; commit what it generates", places[0], plugin[1])
 		}
 	}
 	if strings.Contains(text, "must specify --enable-helm") {
-		for _, place := range f.places("HelmChartInflationGenerator", "") {
-			return fmt.Errorf("%s: Tidegate does not inflate Helm charts; commit what `helm template` prints", place)
+		if places := f.places("HelmChartInflationGenerator", ""); len(places) > 0 {
+			return fmt.Errorf("%s: Tidegate does not inflate Helm charts; commit what `helm template` prints", places[0])
 		}
 	}
 	if url := gotten.FindStringSubmatch(text); url != nil {
@@ -166,10 +170,9 @@ var (
 // twice says where the two objects are that have one identity.
 func (f *fileSystem) twice(text string) error {
 	if id := generated.FindStringSubmatch(text); id != nil {
-		for _, place := range append(f.places(id[1], id[2]), f.innermost(text)) {
-			return fmt.Errorf("%s: the %s %s is there, and is generated too; the generator must say behavior: merge or replace",
-				place, id[1], id[2])
-		}
+		place := append(f.places(id[1], id[2]), f.innermost(text))[0]
+		return fmt.Errorf("%s: the %s %s is there, and is generated too; the generator must say behavior: merge or replace",
+			place, id[1], id[2])
 	}
 	id := registered.FindStringSubmatch(text)
 	if id == nil {

@@ -10,6 +10,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"sigs.k8s.io/kustomize/api/types"
+
+	"github.com/tidegate/tidegate/plugin/nearest"
 )
 
 // malformed says why a kustomization cannot be read, if so.
@@ -89,4 +93,20 @@ func (k *kustomization) unusable() error {
 		return fmt.Errorf("%s: the kustomization is empty", k.file)
 	}
 	return nil
+}
+
+// suggestion names the field of a kustomization that was probably meant.
+func suggestion(field string) string {
+	var names []string
+	kustomization := reflect.TypeFor[types.Kustomization]()
+	for i := range kustomization.NumField() {
+		if name, _, _ := strings.Cut(kustomization.Field(i).Tag.Get("json"), ","); name != "" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	if best := nearest.Name(field, names); best != "" {
+		return "; did you mean " + best + "?"
+	}
+	return ""
 }

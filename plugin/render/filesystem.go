@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,8 +126,7 @@ func (f *fileSystem) locate(name string) (dir, base string, err error) {
 // inTree turns a path that kustomize asks for into one of the tree.
 func (f *fileSystem) inTree(name string) (string, error) {
 	if c := f.components.at(name); c != nil {
-		name = strings.TrimPrefix(strings.TrimPrefix(name, c.prefix()), "/")
-		return orDot(name), nil
+		return cmp.Or(strings.TrimPrefix(strings.TrimPrefix(name, c.prefix()), "/"), "."), nil
 	}
 	if name == root {
 		return ".", nil
@@ -219,7 +219,7 @@ func (f *fileSystem) readTree(name string) ([]byte, error) {
 		f.seen[name] = objectBound(content, f.budget.limits.Objects)
 		f.reads = append(f.reads, name)
 	} else {
-		f.budget.growth.read(content, len(content)/2)
+		f.budget.growth.read(content, len(content)/2) // a node takes two bytes at least, and this bound costs nothing
 	}
 	if err := f.budget.use(name, f.seen[name], 0, 0); err != nil {
 		return nil, f.keep(err)
@@ -298,6 +298,9 @@ func (f *fileSystem) learn(k *kustomization) error {
 	if err := f.measure(k); err != nil {
 		return err
 	}
+	if err := f.walk(k); err != nil {
+		return err
+	}
 	if !f.standIns.off && !f.standIns.learn(f, k) {
 		if len(f.standIns.schemas) > 0 {
 			return errSeesSchemas
@@ -313,9 +316,12 @@ func (f *fileSystem) learn(k *kustomization) error {
 		}
 	}
 	if len(k.OpenAPI) > 0 && !f.budget.isolate {
-		return &unboundedError{fmt.Sprintf("%s: openapi changes the schema of the whole process", k.file)}
+		return unbounded("%s: openapi changes the schema of the whole process", k.file)
 	}
-	if !f.budget.isolate && merges(&k.Kustomization, func(p string) ([]byte, error) { return f.peek(k.dir, p) }) {
+	if len(k.Crds) > 0 && !f.budget.isolate {
+		return unbounded("%s: crds lead from definition to definition, which may have no end", k.file)
+	}
+	if !f.budget.isolate && merges(&k.Kustomization, f.reader(k)) {
 		f.loadSchema()
 	}
 	return nil
@@ -337,9 +343,7 @@ func (f *fileSystem) peek(dir, name string) ([]byte, error) {
 	return f.tree.ReadFile(resolved)
 }
 
-func orDot(name string) string {
-	if name == "" {
-		return "."
-	}
-	return name
+// reader peeks at the files that a kustomization names.
+func (f *fileSystem) reader(k *kustomization) func(string) ([]byte, error) {
+	return func(name string) ([]byte, error) { return f.peek(k.dir, name) }
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // small are limits that let a fuzzer try thousands of trees; what is beyond them would go to a child.
-var small = render.Limits{FileBytes: 1 << 14, TotalBytes: 1 << 16, Builds: 20, Nodes: 1000, Objects: 50, Lookups: 500, Changes: 1000}
+var small = render.Limits{FileBytes: 1 << 14, TotalBytes: 1 << 16, Builds: 20, AliasNodes: 1000, Objects: 50, Lookups: 500, Changes: 1000}
 
 // try renders in this process alone: it must neither panic nor say more than users may see.
 func try(t *testing.T, tree render.Tree) {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/types"
@@ -32,7 +33,7 @@ type growth struct {
 	configured bool
 }
 
-// bound returns a number of bytes that hardly more than can be added.
+// bound is how many bytes the changes may add; hardly any render adds more.
 func (g *growth) bound(objects, copies int) float64 {
 	value := float64(g.largest+g.text) * float64(int64(1)<<min(copies, 30))
 	sum := float64(g.text)*float64(objects) + float64(g.line)*float64(1+g.times)*float64(g.places)
@@ -174,12 +175,11 @@ func (f *fileSystem) measureGrowth(k *kustomization) error {
 	if f.budget.isolate {
 		return nil
 	}
-	unbounded := func(reason string) error { return &unboundedError{k.file + ": " + reason} }
 	g.spread(k.content)
 	g.variables = g.variables || len(k.Vars) > 0
 	g.configured = g.configured || len(k.Configurations) > 0
 	if g.variables && g.configured {
-		return unbounded("it configures where variables are replaced, which may be the same place again and again")
+		return unbounded("%s: it configures where variables are replaced, which may be the same place again and again", k.file)
 	}
 	for _, name := range k.patchFiles() {
 		if content, err := f.peek(k.dir, name); err == nil {
@@ -191,6 +191,22 @@ func (f *fileSystem) measureGrowth(k *kustomization) error {
 			g.times += int64(bytes.Count(content, []byte("path")))
 		}
 	}
+	if err := f.measureReplacements(k); err != nil {
+		return unbounded("%s: %v", k.file, err)
+	}
+	for _, list := range [][]string{k.Transformers, k.Validators, k.Generators} {
+		for _, entry := range list {
+			if reason := f.transformer(k, entry); reason != "" {
+				return unbounded("%s: %s", k.file, reason)
+			}
+		}
+	}
+	return nil
+}
+
+// measureReplacements adds the replacements of a kustomization, or says why nobody knows what they come to.
+func (f *fileSystem) measureReplacements(k *kustomization) error {
+	g := &f.budget.growth
 	before := len(g.targets)
 	for _, field := range k.Replacements {
 		list := []types.Replacement{field.Replacement}
@@ -199,27 +215,21 @@ func (f *fileSystem) measureGrowth(k *kustomization) error {
 			if err != nil {
 				continue // kustomize says so
 			}
+			if !f.parses(content) {
+				return fmt.Errorf("%s is too large for replacements", field.Path)
+			}
 			list = replacementsIn(content)
 		}
 		for _, r := range list {
 			if err := g.replace(r); err != nil {
-				return unbounded(err.Error())
+				return err
 			}
 		}
 	}
-	if len(g.targets) > before {
-		if err := g.fed(); err != nil {
-			return unbounded(err.Error())
-		}
+	if len(g.targets) == before {
+		return nil
 	}
-	for _, list := range [][]string{k.Transformers, k.Validators, k.Generators} {
-		for _, entry := range list {
-			if reason := f.transformer(k, entry); reason != "" {
-				return unbounded(reason)
-			}
-		}
-	}
-	return nil
+	return g.fed()
 }
 
 // replacementsIn reads a file of one replacement or of several. One that cannot be read is left for kustomize to refuse.
@@ -237,7 +247,7 @@ func replacementsIn(content []byte) []types.Replacement {
 
 // patchFiles are the files of the kustomization's patches.
 func (k *kustomization) patchFiles() (files []string) {
-	for _, p := range append(k.Patches, k.PatchesJson6902...) {
+	for _, p := range slices.Concat(k.Patches, k.PatchesJson6902) {
 		if p.Path != "" {
 			files = append(files, p.Path)
 		}

@@ -5,6 +5,7 @@ package render
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/konfig"
@@ -105,19 +106,19 @@ func merges(k *types.Kustomization, read func(string) ([]byte, error)) bool {
 		return true
 	}
 	for _, p := range k.Patches {
-		content := []byte(p.Patch)
-		if p.Path != "" {
-			file, err := read(p.Path)
-			if err != nil {
-				return true
-			}
-			content = file
-		}
-		if !isJSONPatch(content) {
+		if content, err := contentOf(p, read); err != nil || !isJSONPatch(content) {
 			return true
 		}
 	}
 	return false
+}
+
+// contentOf is a patch, as it stands in the kustomization or in its file, which is read with the function given.
+func contentOf(p types.Patch, read func(string) ([]byte, error)) ([]byte, error) {
+	if p.Path == "" {
+		return []byte(p.Patch), nil
+	}
+	return read(p.Path)
 }
 
 // isJSONPatch says whether a patch is a list of operations; one that is not is an object to merge.
@@ -134,10 +135,5 @@ func isJSONPatch(content []byte) bool {
 
 // isKustomization says whether kustomize would look for a kustomization under this name.
 func isKustomization(base string) bool {
-	for _, name := range konfig.RecognizedKustomizationFileNames() {
-		if base == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(konfig.RecognizedKustomizationFileNames(), base)
 }

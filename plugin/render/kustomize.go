@@ -3,7 +3,6 @@ package render
 import (
 	"context"
 	"fmt"
-	"io"
 	"log"
 	"net/http"
 	"os"
@@ -42,11 +41,12 @@ func newLazy() InProcess {
 }
 
 // Lockdown closes what kustomize could reach beside the file system it is given: HTTP through Go's default transport,
-// and the process's stderr, to which kustomize writes warnings that Result.Warnings repeats. A program calls it first,
-// and writes to the file it returns instead of os.Stderr.
+// the end of the process, and its stderr, to which kustomize writes warnings that Result.Warnings repeats. A program calls
+// it first, and writes to the file it returns instead of os.Stderr.
 func Lockdown() (stderr *os.File) {
 	http.DefaultTransport = offline{}
-	log.SetOutput(io.Discard)
+	log.SetFlags(0)
+	log.SetOutput(unfatal{})
 	if null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
 		os.Stderr = null
 	}
@@ -108,7 +108,7 @@ func (p InProcess) Render(ctx context.Context, request Request) (*Result, error)
 func build(files *fileSystem, dir string) (objects []manifest.Object, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("kustomize cannot build this: it panicked: %v", p)
+			err = fmt.Errorf("kustomize cannot build this: %v", p)
 		}
 	}()
 	options := krusty.MakeDefaultOptions()

@@ -5,6 +5,7 @@ package render
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -24,7 +25,7 @@ func (f *fileSystem) measure(k *kustomization) error {
 		}
 		copies += copiesIn([]byte(text.path))
 	}
-	for _, p := range append(k.Patches, k.PatchesJson6902...) {
+	for _, p := range slices.Concat(k.Patches, k.PatchesJson6902) {
 		if file, err := f.peek(k.dir, p.Path); p.Path != "" && err == nil {
 			copies += copiesIn(file)
 		}
@@ -68,8 +69,8 @@ func copiesIn(patch []byte) int {
 	return bytes.Count(patch, []byte("copy"))
 }
 
-// objectBound returns a number of objects that a file holds at most: its documents, and with lists whatever says kind.
-// Beyond enough it is exact.
+// objectBound is how many objects a file holds at most: its documents or, if it may hold lists, whatever says kind. If that is
+// more than enough they are counted.
 func objectBound(content []byte, enough int) int {
 	if escapes(content) {
 		return objectCount(content)

@@ -22,15 +22,15 @@ type mount struct {
 	place string
 }
 
-// errNotSent is what is found where the repository may have something that is not at hand.
-type errNotSent struct{ place string }
+// notSentError is what is found where the repository may have something that is not at hand.
+type notSentError struct{ place string }
 
-func (e errNotSent) Error() string {
+func (e notSentError) Error() string {
 	return fmt.Sprintf("no such file in what Argo CD sent, which is %s; name what else is needed in the Application's "+
 		"annotation argocd.argoproj.io/manifest-generate-paths", e.place)
 }
 
-func (e errNotSent) Is(target error) bool { return target == fs.ErrNotExist }
+func (e notSentError) Is(target error) bool { return target == fs.ErrNotExist }
 
 // inside returns the path in the tree.
 func (m mount) inside(op, name string) (string, error) {
@@ -40,7 +40,7 @@ func (m mount) inside(op, name string) (string, error) {
 	if rest, found := strings.CutPrefix(name, m.place+"/"); found {
 		return rest, nil
 	}
-	return "", &fs.PathError{Op: op, Path: name, Err: errNotSent{m.place}}
+	return "", &fs.PathError{Op: op, Path: name, Err: notSentError{m.place}}
 }
 
 func (m mount) Lstat(name string) (fs.FileInfo, error) {

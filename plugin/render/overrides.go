@@ -58,7 +58,7 @@ func (o Overrides) edit(content []byte) ([]byte, error) {
 	return json.Marshal(fields)
 }
 
-// merge puts entries into a list, each in the place of all that have its name. The first of the fields is what the list is
+// merge puts entries into a list, each instead of all that have its name. The first of the fields is what the list is
 // called now, the others what it was called once.
 func merge(fields map[string]any, overrides []string, read func(string) (map[string]any, error), names ...string) error {
 	if len(overrides) == 0 {
@@ -100,7 +100,7 @@ func (e *entries) add(entry any) {
 	e.list = append(e.list, entry)
 }
 
-// set adds an entry in the place of all that have its name.
+// set adds an entry instead of all that have its name.
 func (e *entries) set(entry map[string]any) {
 	name := entry["name"].(string)
 	for _, i := range e.byName[name] {

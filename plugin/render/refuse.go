@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"path"
 	"strings"
-
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // refuse names what a kustomization asks for that Tidegate never does: fetch, execute, inflate charts.
@@ -24,11 +22,11 @@ func (f *fileSystem) refuse(k *kustomization) error {
 		return fmt.Errorf("%s: %s: %s is remote, and Tidegate fetches nothing; copy it into the repository",
 			k.at(ref.field, ref.path), ref.field, ref.path)
 	}
-	for _, chart := range k.HelmCharts {
-		return helmError(k, "helmCharts", chart.Name)
+	if len(k.HelmCharts) > 0 {
+		return helmError(k, "helmCharts", k.HelmCharts[0].Name)
 	}
-	for _, chart := range k.HelmChartInflationGenerator {
-		return helmError(k, "helmChartInflationGenerator", chart.ChartName)
+	if len(k.HelmChartInflationGenerator) > 0 {
+		return helmError(k, "helmChartInflationGenerator", k.HelmChartInflationGenerator[0].ChartName)
 	}
 	return nil
 }
@@ -84,42 +82,4 @@ func (f *fileSystem) exists(k *kustomization, ref reference) bool {
 	}
 	_, isDir, err := f.resolver.resolve(path.Join(k.dir, ref.path))
 	return err == nil && !isDir
-}
-
-// at is the file and line of a value below a field, or of the field.
-func (k *kustomization) at(field, value string) string {
-	return fmt.Sprintf("%s:%d", k.file, line(k.written, field, value))
-}
-
-// line finds the line of a value below a field of the top level; field names are matched as kustomize matches them, in
-// either case. Without the value it is the field's line; without the field, 1.
-func line(content []byte, field, value string) int {
-	var document yaml.Node
-	if yaml.Unmarshal(content, &document) != nil || len(document.Content) == 0 {
-		return 1
-	}
-	fields := document.Content[0].Content
-	for i := 0; i+1 < len(fields); i += 2 {
-		if !strings.EqualFold(fields[i].Value, field) {
-			continue
-		}
-		if found := find(fields[i+1], value); found != nil {
-			return found.Line
-		}
-		return fields[i].Line
-	}
-	return 1
-}
-
-// find returns the first scalar that is the value or, as in KEY=PATH, ends in it.
-func find(node *yaml.Node, value string) *yaml.Node {
-	if node.Kind == yaml.ScalarNode && (node.Value == value || strings.HasSuffix(node.Value, "="+value)) {
-		return node
-	}
-	for _, child := range node.Content {
-		if found := find(child, value); found != nil {
-			return found
-		}
-	}
-	return nil
 }

@@ -7,7 +7,6 @@ package render
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/tidegate/tidegate/plugin/manifest"
 )
@@ -50,7 +49,7 @@ func (r *Result) Grow(bytes int64) error {
 	if r.grow == nil || r.grow(bytes) {
 		return nil
 	}
-	return &unboundedError{fmt.Sprintf("the values that are put in take %d MiB, and this process has no more memory left for them", bytes>>20)}
+	return unbounded("the values that are put in take %d MiB, and this process has no more memory left for them", bytes>>20)
 }
 
 // Done says that nobody needs the objects any more. Only where there is a Memory it makes a difference.
@@ -81,8 +80,7 @@ func (e escalating) Render(ctx context.Context, request Request) (*Result, error
 	return result, Because(inChild, err)
 }
 
-// IsUnbounded says that an error of InProcess is none of the kustomization: this process must not render it, and a Child
-// can.
+// IsUnbounded says that an error is not the kustomization's fault: InProcess must not render it, and a Child can.
 func IsUnbounded(err error) bool {
 	var unbounded *unboundedError
 	return errors.As(err, &unbounded)

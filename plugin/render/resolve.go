@@ -71,6 +71,17 @@ func (r *resolver) resolve(name string) (resolved string, dir bool, err error) {
 	return resolved, dir, err
 }
 
+// Resolve follows the links on the way to a folder. Where they lead out of the tree, in circles or to nothing it returns the
+// name as it is: who reads from there finds out.
+func Resolve(tree Tree, name string) string {
+	r := resolver{tree: tree, dirs: map[string]string{".": "."}}
+	resolved, _, err := r.resolve(name)
+	if err != nil {
+		return name
+	}
+	return resolved
+}
+
 // walk goes down from a folder step by step; a link's target is put in front of what is left of the path.
 func (r *resolver) walk(at, rest, name string) (string, bool, error) {
 	dir := true

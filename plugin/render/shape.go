@@ -64,7 +64,7 @@ func CheckText(content []byte) error {
 	if !mustCheck(content, limits.Depth) {
 		return nil
 	}
-	_, err := checkShape(content, limits.Nodes, limits.Depth)
+	_, err := checkShape(content, limits.AliasNodes, limits.Depth)
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"path"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,7 +52,7 @@ func (s *standIns) learn(f *fileSystem, k *kustomization) (plain bool) {
 			s.others[file] = true
 		}
 	}
-	return leavesSchemas(k, func(p string) ([]byte, error) { return f.peek(k.dir, p) })
+	return leavesSchemas(k, f.reader(k))
 }
 
 // leavesSchemas says whether kustomize's own rules keep what a kustomization does out of the schemas of definitions.
@@ -62,15 +63,8 @@ func leavesSchemas(k *kustomization, read func(string) ([]byte, error)) bool {
 			return false
 		}
 	}
-	for _, p := range append(k.Patches, k.PatchesJson6902...) {
-		content := []byte(p.Patch)
-		if p.Path != "" {
-			var err error
-			if content, err = read(p.Path); err != nil {
-				return false
-			}
-		}
-		if !patchesOthers(content, p.Target) {
+	for _, p := range slices.Concat(k.Patches, k.PatchesJson6902) {
+		if content, err := contentOf(p, read); err != nil || !patchesOthers(content, p.Target) {
 			return false
 		}
 	}

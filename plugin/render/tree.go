@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -46,15 +47,34 @@ func (d *Disk) Close() error { return d.root.Close() }
 // Dir is the folder's absolute path, free of links.
 func (d *Disk) Dir() string { return d.dir }
 
+// OfGit says whether a path is Git's own. No commit can hold one; what is in it differs between checkouts of one commit, and
+// may be a secret. No tree has it.
+func OfGit(name string) bool { return slices.Contains(strings.Split(name, "/"), ".git") }
+
+func hidden(op, name string) error { return &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist} }
+
 // ReadFile reads a regular file.
-func (d *Disk) ReadFile(name string) ([]byte, error) { return d.root.ReadFile(name) }
+func (d *Disk) ReadFile(name string) ([]byte, error) {
+	if OfGit(name) {
+		return nil, hidden("open", name)
+	}
+	return d.root.ReadFile(name)
+}
 
 // Lstat describes a file without following a link.
-func (d *Disk) Lstat(name string) (fs.FileInfo, error) { return d.root.Lstat(name) }
+func (d *Disk) Lstat(name string) (fs.FileInfo, error) {
+	if OfGit(name) {
+		return nil, hidden("lstat", name)
+	}
+	return d.root.Lstat(name)
+}
 
 // ReadLink returns a link's target. Argo CD's cmp-server unpacks links as absolute ones into its own folder (argo-cd
 // util/io/files.Untgz), so an absolute target below the root is made relative to the link's folder.
 func (d *Disk) ReadLink(name string) (string, error) {
+	if OfGit(name) {
+		return "", hidden("readlink", name)
+	}
 	target, err := d.root.Readlink(name)
 	if err != nil || !filepath.IsAbs(target) {
 		return filepath.ToSlash(target), err

@@ -39,6 +39,8 @@ var faults = []struct {
 	{"a value that nobody gives", map[string]string{"kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": object + "data: {region: \"${REGION}\"}\n"}, "faulty/a.yaml:1: ConfigMap settings: data.region: ${REGION} has no value"},
 	{"a schema that is none", map[string]string{"kustomization.yaml": "resources: [a.yaml]\nopenapi: {path: s.json}\npatches:\n- path: p.yaml\n", "a.yaml": object, "p.yaml": object, "s.json": "{\"definitions\": [1]}"}, "faulty/"},
 	{"parameters in the repository", map[string]string{"kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": object, ".argocd-source.yaml": "plugin: {parameters: []}\n"}, "faulty/.argocd-source.yaml"},
+	{"what kustomize ends its process for", map[string]string{"kustomization.yaml": "resources: [a.yaml]\nconfigMapGenerator: [{name: settings, behavior: merge, literals: [a=b]}]\n", "a.yaml": object + "data: {\"\": x}\n"}, "faulty/"},
+	{"a file of Git's own", map[string]string{"kustomization.yaml": "configMapGenerator: [{name: settings, files: [vendored/.git/config]}]\n", "vendored/.git/config": "url = https://user:hunter2@example.com\n"}, "faulty/kustomization.yaml:1: configMapGenerator: vendored/.git/config: no such file or folder"},
 	{"nothing", map[string]string{"kustomization.yaml": "resources: []\n"}, "faulty"},
 }
 
