@@ -36,13 +36,13 @@ type Options struct {
 	Log *slog.Logger
 	// Budget divides the memory; the default assumes a container without a limit.
 	Budget Budget
-	// Stall is how long a client may send nothing before it is given up (30 s); not before its first message, if it has a
-	// deadline.
+	// Stall is how long a client may send nothing before it is given up (30 s). A client with a deadline has until then for
+	// its first message.
 	Stall time.Duration
 	// Time is how long a request without a deadline may take, and a process that renders (5 min).
 	Time time.Duration
-	// Hold is how long a render keeps others waiting: any in this process, in one of its own one that did not come to an end
-	// before (10 s).
+	// Hold is how long a render may keep others waiting (10 s). One in this process then goes on without its place; one in a
+	// process of its own is stopped, if it did not come to an end the last time either.
 	Hold time.Duration
 	// MaxMessage is how many bytes a gRPC message may have (100 MiB).
 	MaxMessage int
@@ -55,15 +55,13 @@ type Server struct {
 	protocol.UnimplementedConfigManagementPluginServiceServer
 	options   Options
 	budget    Budget
-	streams   *shared
+	streams   *pool
 	trees     *trees
 	generator generate.Generator
 	metrics   *metrics
 }
 
 const (
-	// maxDocuments is how many YAML documents a render in this process may read: kustomize takes a second for so many.
-	maxDocuments = 2000
 	// window is how much of a stream, and of the streams of a connection, gRPC receives ahead of us: memory that no budget
 	// counts. Without fixed windows gRPC lets them grow to 16 MiB for a fast client. An archive of 300 KiB took 0.76 ms of CPU
 	// with these, as with windows that grow, and 0.85 ms with 64 KiB; with more there was nothing to gain.
@@ -75,7 +73,7 @@ const (
 func New(options Options) *Server {
 	options = options.orDefaults()
 	atOnce := places(runtime.GOMAXPROCS(0), options.Budget.Renders)
-	s := &Server{options: options, budget: options.Budget, streams: newShared(options.Budget.Streams, options.Budget.Streams*3/4)}
+	s := &Server{options: options, budget: options.Budget, streams: newPool(options.Budget.Streams, options.Budget.Streams*3/4)}
 	s.streams.inTurn = true // who receives or answers is done soon
 	kept := store.New(s.budget.Store)
 	queue := generate.NewQueue(atOnce)
@@ -84,20 +82,20 @@ func New(options Options) *Server {
 	memory := render.NewMemory(s.budget.Renders, 2*atOnce)
 	renderer := render.NewInProcess()
 	renderer.Memory = memory
+	recalled := func(runner generate.Runner) generate.Generator {
+		return generate.Recalled{Store: kept, Next: generate.Kept{Store: kept, Next: runner}}
+	}
 	inProcess := &generate.Limited{
-		Next: generate.Cached{Store: kept, Next: generate.Runner{
-			Renderer: renderer, From: generate.FromRender,
-			Limits: generate.Limits{Documents: maxDocuments, Schema: true},
-		}},
+		Next:  recalled(generate.Runner{Renderer: renderer, From: generate.FromRender}),
 		Queue: queue, Hold: options.Hold, MaxOverdue: int64(atOnce),
 	}
 	inChild := &generate.Limited{
-		Next: generate.Cached{Store: kept, Next: generate.Runner{
+		Next: recalled(generate.Runner{
 			Renderer: render.Child{Memory: uint64(s.budget.Child), Time: options.Time, Answers: memory}, From: generate.FromChild,
-		}},
-		Queue: generate.NewQueue(s.budget.Children), Patience: options.Hold,
+		}),
+		Queue: generate.NewQueue(s.budget.Children), Patience: options.Hold, Quick: inProcess.Forget,
 	}
-	// What is known is answered at once; only what has to be rendered is worth to be unpacked, shared and queued for.
+	// What is known is answered at once; only what has to be rendered is worth unpacking, sharing and queueing for.
 	s.generator = generate.Named{Next: generate.Recalled{
 		Next:  generate.Unpacked{Next: generate.NewShared(generate.Escalating{InProcess: inProcess, InChild: inChild})},
 		Store: kept,

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -82,7 +83,6 @@ func ReadConfig(dir string) (Config, error) {
 const other = "; the native server runs no commands: remove it, or run the plugin with Argo CD's own argocd-cmp-server"
 
 func (c Config) check() error {
-	command := c.Spec.Generate.Command
 	switch {
 	case c.Kind != "ConfigManagementPlugin":
 		return fmt.Errorf("kind is %q, want ConfigManagementPlugin", c.Kind)
@@ -96,16 +96,25 @@ func (c Config) check() error {
 		return errors.New("spec.discover.find.command is a command" + other)
 	case c.Spec.ProvideGitCreds:
 		return errors.New("spec.provideGitCreds asks Argo CD for the credentials of every repository, and nothing here needs them; remove it")
-	case len(command) < 2 || path.Base(command[0]) != "tidegate-plugin" || command[1] != "render":
-		return fmt.Errorf("spec.generate.command is %q, and not tidegate-plugin render%s", command, other)
+	case !c.Spec.Generate.renders():
+		return fmt.Errorf("spec.generate.command is %q; the native server does only what [tidegate-plugin, render] does: write that, with "+
+			"flags in spec.generate.args, or run the plugin with Argo CD's own argocd-cmp-server", c.Spec.Generate.line())
 	}
 	return c.Spec.Discover.check()
 }
 
-// RenderArguments are what follows `tidegate-plugin render` in the command of plugin.yaml.
-func (c Config) RenderArguments() []string {
-	return append(append([]string{}, c.Spec.Generate.Command[2:]...), c.Spec.Generate.Args...)
+// line is the command with its arguments. Argo CD's own server makes no difference between the two, but that it runs nothing
+// without a command (argo-cd cmpserver/plugin, runCommand).
+func (c Command) line() []string { return slices.Concat(c.Command, c.Args) }
+
+// renders says whether it is `tidegate-plugin render`.
+func (c Command) renders() bool {
+	line := c.line()
+	return len(c.Command) > 0 && len(line) > 1 && path.Base(line[0]) == "tidegate-plugin" && line[1] == "render"
 }
+
+// RenderArguments are what follows `tidegate-plugin render` in the command of plugin.yaml.
+func (c Config) RenderArguments() []string { return c.Spec.Generate.line()[2:] }
 
 // Socket is where Argo CD looks for the plugin, in its folder of sockets.
 func (c Config) Socket(dir string) string {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,8 +45,11 @@ func TestWhatOnlyAShellCanDoIsRefusedAtStart(t *testing.T) {
 		{"dynamic parameters", generate + "  parameters: {dynamic: {command: [x]}}\n", "spec.parameters.dynamic is a command"},
 		{"discovery by command", generate + "  discover: {find: {command: [x]}}\n", "spec.discover.find.command is a command"},
 		{"credentials", generate + "  provideGitCreds: true\n", "spec.provideGitCreds"},
-		{"another command", "  generate: {command: [sh, -c, 'tidegate-plugin render | sed s/a/b/']}\n", "spec.generate.command is"},
-		{"no command", "  parameters: {}\n", "spec.generate.command is"},
+		{"another command", "  generate: {command: [sh, -c, 'tidegate-plugin render | sed s/a/b/']}\n", "spec.generate.command is [\"sh\" \"-c\""},
+		{"another of its commands", "  generate: {command: [tidegate-plugin], args: [serve]}\n", "spec.generate.command is [\"tidegate-plugin\" \"serve\"]"},
+		{"the program alone", "  generate: {command: [tidegate-plugin]}\n", "spec.generate.command is"},
+		{"no command", "  parameters: {}\n", "spec.generate.command is []; the native server does only what [tidegate-plugin, render] does: write that"},
+		{"only arguments", "  generate: {args: [tidegate-plugin, render]}\n", "spec.generate.command is"},
 		{"a pattern that cannot be read", generate + "  discover: {fileName: '['}\n", "spec.discover: \"[\" cannot be read"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -53,6 +57,26 @@ func TestWhatOnlyAShellCanDoIsRefusedAtStart(t *testing.T) {
 				t.Errorf("got %v, want an error about %s", err, test.want)
 			}
 		})
+	}
+}
+
+// TestTheFlagsOfRenderAreTakenWhereverTheyStand: Argo CD's own server runs each of these alike.
+func TestTheFlagsOfRenderAreTakenWhereverTheyStand(t *testing.T) {
+	const flag = "--policy-floor=enforce"
+	for _, generate := range []string{
+		"{command: [tidegate-plugin, render, " + flag + "]}",
+		"{command: [tidegate-plugin, render], args: [" + flag + "]}",
+		"{command: [tidegate-plugin], args: [render, " + flag + "]}",
+		"{command: [/usr/local/bin/tidegate-plugin], args: [render, " + flag + "]}",
+	} {
+		config, err := readConfig(t, head+"spec: {generate: "+generate+"}\n")
+		if err != nil {
+			t.Errorf("%s: %v", generate, err)
+			continue
+		}
+		if got := config.RenderArguments(); !slices.Equal(got, []string{flag}) {
+			t.Errorf("%s: the flags are %q", generate, got)
+		}
 	}
 }
 

@@ -10,10 +10,11 @@ import (
 	"github.com/mattn/go-zglob"
 
 	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
+	"github.com/tidegate/tidegate/plugin/render"
 )
 
 func (d Discover) defined() bool {
-	return d.FileName != "" || d.Find.Glob != "" || len(d.Find.Command.Command) > 0
+	return d.FileName != "" || d.Find.Glob != ""
 }
 
 // pattern is a rule that paths match as they do for Argo CD's own server (argo-cd cmpserver/plugin, matchRepository).
@@ -66,7 +67,7 @@ func (s *Server) matches(ctx context.Context, request *received, discover Discov
 	if err != nil {
 		return false, err
 	}
-	return discover.pattern().find(tree, tree.Resolve(dir))
+	return discover.pattern().find(tree, render.Resolve(tree, dir))
 }
 
 // find looks for what matches, seen from a folder. A path is followed through links; patterns are held against the paths
@@ -81,7 +82,7 @@ func (p pattern) find(tree *archive.Tree, dir string) (bool, error) {
 	}
 	if !strings.ContainsAny(rest, p.special) {
 		at := path.Join(base, rest)
-		mode, _ := tree.At(path.Join(tree.Resolve(path.Dir(at)), path.Base(at)))
+		mode, _ := tree.At(path.Join(render.Resolve(tree, path.Dir(at)), path.Base(at)))
 		return mode != fs.ModeIrregular, nil
 	}
 	matcher, err := p.compile("/" + rest)

@@ -35,7 +35,7 @@ func newMetrics(s *Server, inProcess, inChild *generate.Limited) *metrics {
 				"(the same was being rendered), render, child (rendered in a process of its own).",
 		}, []string{"from"}),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: prefix + "request_seconds", Help: "Time from the first byte of a request to its answer, by where the manifests come from.",
+			Name: prefix + "request_seconds", Help: "Time from the first message of a request to its answer, by where the manifests come from.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18),
 		}, []string{"from"}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -53,12 +53,15 @@ func newMetrics(s *Server, inProcess, inChild *generate.Limited) *metrics {
 			Name: prefix + "tree_lookups_total", ConstLabels: prometheus.Labels{"level": level},
 			Help: "Trees that requests needed, by how they came by them: checksum (the same archive had come before), outline (it had, and " +
 				"of its files only the hashes were left; where that was not enough, it counts as one of the others too), content (another archive had " +
-				"held the same files), unpacked (none had, or nothing was left of it).",
+				"held the same files), unpacked (none had, or not enough was left of it).",
 		}, func() float64 { return float64(count.Load()) })
 	}
 	running := func(l *generate.Limited) float64 { all, _ := l.Running(); return float64(all) }
 	m.registry.MustRegister(m.bytes, m.renders, m.latency, m.refusals, m.requests,
-		lookups("checksum", &s.trees.from.checksum), lookups("outline", &s.trees.from.outline), lookups("content", &s.trees.from.content), lookups("unpacked", &s.trees.from.unpacked),
+		lookups("checksum", &s.trees.from.checksum),
+		lookups("outline", &s.trees.from.outline),
+		lookups("content", &s.trees.from.content),
+		lookups("unpacked", &s.trees.from.unpacked),
 		gauge("trees", "Unpacked archives in memory.", func() float64 { return float64(s.trees.count()) }),
 		gauge("store_bytes", "Memory taken by trees and renders that may be of use again.", func() float64 { return float64(s.trees.store.Bytes()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{

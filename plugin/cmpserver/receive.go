@@ -31,6 +31,8 @@ type received struct {
 	// archive is nil where the stream was only to be received, and where its tree is known.
 	archive []byte
 	tree    *archive.Tree
+	// begun is when the first message had come.
+	begun time.Time
 	// free gives back the memory that was set aside for the archive or for its tree.
 	free func()
 }
@@ -78,13 +80,14 @@ type receiver struct {
 	// that the client does not stall.
 	progress atomic.Int64
 	waiting  atomic.Bool
-	// known is what the first message says, once it has come.
+	// known is what the first message says, once it has come, which it had when begun says.
 	known atomic.Pointer[protocol.ManifestRequestMetadata]
+	begun time.Time
 }
 
 // receive receives a stream to its end, whatever is wrong with it: Argo CD's client shows nothing but "EOF" if it is
-// answered before it has sent everything. The archive is kept if want says so and its tree is not known yet. Not
-// waited for is a client that sends nothing for a while, nor anything once the context has ended.
+// answered before it has sent everything. The archive is kept if want says so and its tree is not known yet. A client
+// that sends nothing for a while is given up, and so is everything when the context ends.
 func (s *Server) receive(ctx context.Context, in stream, want bool) (*received, error) {
 	r := &receiver{server: s, stream: in, hash: sha256.New()}
 	r.message.Take = r.take
@@ -114,9 +117,9 @@ func (s *Server) receive(ctx context.Context, in stream, want bool) (*received, 
 	}
 }
 
-// stalls tells when the client has sent nothing for a while, though nothing kept it waiting. Argo CD's client opens the
-// stream before it packs what it sends (argo-cd reposerver/repository, generateManifestsCMP): until the first message one
-// that has a deadline has until then.
+// stalls is closed when the client has sent nothing for a while, though nothing kept it waiting. Argo CD's client opens the
+// stream before it packs what it sends (argo-cd reposerver/repository, generateManifestsCMP), so for the first message it has
+// until its deadline, if there is one.
 func (r *receiver) stalls(gone <-chan struct{}) <-chan struct{} {
 	_, hasDeadline := r.stream.Context().Deadline()
 	stalled := make(chan struct{})
@@ -164,39 +167,25 @@ func (r *receiver) run(ctx context.Context, want bool) (result *received, err er
 	request := &received{free: func() {}}
 	defer func() {
 		if p := recover(); p != nil {
-			request.free()
-			result = &received{ManifestRequestMetadata: request.ManifestRequestMetadata}
 			err = &generate.PanicError{Dir: "what Argo CD sent", Value: p, Stack: debug.Stack()}
 		}
+		if err != nil {
+			request.free()
+			result = r.soFar()
+		}
 	}()
-	metadata, err := r.metadata()
-	request.ManifestRequestMetadata = metadata
-	switch {
-	case err != nil || !want:
-	case metadata.Size > r.server.budget.Streams:
-		err = r.tooLarge(metadata.Size)
-	default:
-		if request.tree = r.server.trees.byChecksum(metadata.Checksum); request.tree != nil {
-			var release func()
-			if release, err = r.hold(ctx, request.tree, request.asker()); err == nil {
-				request.free = release
-			}
-			break
-		}
-		var free func()
-		if r.keep, free, err = r.reserve(ctx, metadata.Size, request.asker().tenant); err != nil {
-			break
-		}
-		request.free = free
+	request.ManifestRequestMetadata, err = r.metadata()
+	request.begun = r.begun
+	if err == nil && want {
+		err = r.room(ctx, request)
 	}
 	err = r.body(err)
 	r.server.metrics.received(r.size)
 	if err == nil {
-		err = r.verify(metadata)
+		err = r.verify(request.ManifestRequestMetadata)
 	}
 	if err != nil {
-		request.free()
-		return &received{ManifestRequestMetadata: metadata}, err
+		return nil, err
 	}
 	switch {
 	case r.keep != nil:
@@ -205,6 +194,37 @@ func (r *receiver) run(ctx context.Context, want bool) (result *received, err er
 		r.server.trees.from.checksum.Add(1)
 	}
 	return request, nil
+}
+
+// room sets memory aside: for the tree, if it is known already, or for the archive that is to come.
+func (r *receiver) room(ctx context.Context, request *received) (err error) {
+	if request.Size > r.server.budget.Streams {
+		return r.tooLarge(request.Size)
+	}
+	ctx, cancel := withTimeToReceive(ctx, request.Size)
+	defer cancel()
+	by := request.asker()
+	var free func()
+	if request.tree = r.server.trees.byChecksum(request.Checksum); request.tree != nil {
+		free, err = r.hold(ctx, request.tree, by)
+	} else {
+		r.keep, free, err = r.reserve(ctx, request.Size, by.tenant)
+	}
+	if err == nil {
+		request.free = free
+	}
+	return err
+}
+
+// bytesPerSecond is how fast an archive comes at least, over a socket and through a checksum.
+const bytesPerSecond = 50 << 20
+
+// withTimeToReceive ends early enough for so many bytes to come after it: whoever waited for memory in vain is told so, and
+// Argo CD's client shows what it is told only if all has been received. It takes no more than half of the time that is left.
+func withTimeToReceive(ctx context.Context, size int64) (context.Context, context.CancelFunc) {
+	deadline, _ := ctx.Deadline() // begin has seen to it
+	needs := max(time.Second, time.Duration(size/bytesPerSecond)*time.Second)
+	return context.WithDeadline(ctx, deadline.Add(-min(needs, time.Until(deadline)/2)))
 }
 
 func (r *receiver) tooLarge(size int64) error {
@@ -226,6 +246,7 @@ func (r *receiver) metadata() (*protocol.ManifestRequestMetadata, error) {
 	case err != nil:
 		return nil, err
 	}
+	r.begun = time.Now()
 	metadata := r.message.GetMetadata()
 	r.known.Store(metadata)
 	switch {
@@ -285,8 +306,8 @@ func (r *receiver) next() error {
 	return r.stream.RecvMsg(&r.message)
 }
 
-// wait says that it is not the client that is waited for, until the function that it returns is called; and for good where
-// that learns of a wait in vain, so that this is what the request is known to have failed of.
+// wait stops the watch for a stalling client until end is called. If the wait was in vain the watch stays off, so that the
+// request fails for want of room and not because the client stalled.
 func (r *receiver) wait() (end func(*error)) {
 	r.waiting.Store(true)
 	return func(err *error) {

@@ -117,6 +117,36 @@ func TestWhoWaitsForMemoryInVainIsToldSo(t *testing.T) {
 	}
 }
 
+// TestWhoWaitsForMemoryInVainIsToldSoOnASocket: Argo CD's client shows nothing but "EOF" of a request that is answered before
+// it has sent everything, which is more than the connection takes by itself.
+func TestWhoWaitsForMemoryInVainIsToldSoOnASocket(t *testing.T) {
+	budget := cmpserver.Divide(0)
+	budget.Streams = int64(len(noise))
+	path := socket(t)
+	end := runWith(t, cmpserver.Options{Budget: budget}, cmpserver.Endpoints{Socket: path, Drain: time.Minute})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	first, err := dial(t, path).GenerateManifest(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages := ask("app", noise, repository("first"))
+	for _, message := range messages[:len(messages)-1] { // the most of it is received, so it has the memory
+		if err := first.Send(message); err != nil {
+			t.Fatal(err)
+		}
+	}
+	within, leave := context.WithTimeout(t.Context(), 3*time.Second)
+	defer leave()
+	if _, err := generate(within, dial(t, path), ask("app", noise, repository("second"))); err == nil || !strings.Contains(err.Error(), "app: it was not rendered, and waited for memory") {
+		t.Errorf("got %v", err)
+	}
+	cancel()
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWhatComesTooLateKeepsNoMemory(t *testing.T) {
 	content := pack(t, service)
 	budget := cmpserver.Divide(0)
@@ -133,6 +163,33 @@ func TestWhatComesTooLateKeepsNoMemory(t *testing.T) {
 	next := &scripted{ctx: ctx, messages: ask("app", content, region), then: func() error { return io.EOF }}
 	if err := handle(server, next); err != nil {
 		t.Errorf("the next request got %v", err)
+	}
+}
+
+// TestTheLogHasTheErrorOfEachCall: the stack of a mistake is nowhere else.
+func TestTheLogHasTheErrorOfEachCall(t *testing.T) {
+	for name, call := range map[string]func(*cmpserver.Server, *scripted) error{
+		"GenerateManifest": handle,
+		"MatchRepository": func(server *cmpserver.Server, s *scripted) error {
+			return server.MatchRepository(&grpc.GenericServerStream[protocol.AppStreamRequest, protocol.RepositoryResponse]{ServerStream: s})
+		},
+		"GetParametersAnnouncement": func(server *cmpserver.Server, s *scripted) error {
+			return server.GetParametersAnnouncement(&grpc.GenericServerStream[protocol.AppStreamRequest, protocol.ParametersAnnouncementResponse]{ServerStream: s})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			server := cmpserver.New(cmpserver.Options{Settings: settings, Log: slog.New(slog.NewTextHandler(&log, nil))})
+			err := call(server, &scripted{ctx: t.Context(), messages: ask("app", noise)[:1], then: func() error { panic("a mistake") }})
+			if status.Code(err) != codes.Internal {
+				t.Errorf("got %v", err)
+			}
+			for _, want := range []string{"a mistake", "reason=panic", "path=app", "receive_test.go"} {
+				if !strings.Contains(log.String(), want) {
+					t.Errorf("%s is not in the log: %s", want, log.String())
+				}
+			}
+		})
 	}
 }
 

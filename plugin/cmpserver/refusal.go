@@ -19,14 +19,21 @@ type refusal struct{ reason, text string }
 
 func (r *refusal) Error() string { return r.text }
 
-// inVain says of a request that waited for memory until its time was over what it waited for. Other errors stay as they are.
-func inVain(err error, request *received) error {
+// inVain says of a request that waited for memory until its time was over what it waited for, and how far it had come. Other
+// errors stay as they are.
+func inVain(err error, request *received, state string) error {
 	if !errors.Is(err, errNoRoom) || !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return &refusal{reason: "no room", text: request.GetAppRelPath() + ": it was not rendered, and waited for memory that other archives and " +
+	return &refusal{reason: "no room", text: request.GetAppRelPath() + ": " + state + ", and waited for memory that other archives and " +
 		"answers hold until Argo CD's time was over; raise the memory limit of the plugin's container"}
 }
+
+// How far a request has come.
+const (
+	notRendered = "it was not rendered"
+	rendered    = "it was rendered"
+)
 
 // reason is one word or two for an error, for counting.
 func reason(err error) string {

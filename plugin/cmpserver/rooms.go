@@ -6,7 +6,7 @@ import "context"
 // small trees have a room of their own in which no large one takes the room or a place in the line, and neither one tree
 // nor all those of one tenant ever take all of the other, or of this one.
 type rooms struct {
-	main, nook *shared
+	main, nook *pool
 	// largest is what one tree may take, and small what it takes at most to be let into the nook.
 	largest, small int64
 }
@@ -16,7 +16,7 @@ func newRooms(bytes int64) *rooms {
 	nook := bytes / 6
 	largest := max(1, bytes*2/3)
 	return &rooms{
-		main: newShared(bytes-nook, largest), nook: newShared(nook, nook/2),
+		main: newPool(bytes-nook, largest), nook: newPool(nook, nook/2),
 		largest: largest, small: min(largest/16, nook),
 	}
 }
@@ -38,7 +38,7 @@ func (r *rooms) enter(ctx context.Context, tenant string, bytes int64) (*place, 
 
 // place is the room that is set aside for one tree.
 type place struct {
-	room   *shared
+	room   *pool
 	tenant string
 	bytes  int64
 }

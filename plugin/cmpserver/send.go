@@ -2,7 +2,6 @@ package cmpserver
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -25,11 +24,7 @@ func (s *Server) roomToSend(ctx context.Context, request *received, documents []
 	}
 	tenant, size := request.asker().tenant, min(size, s.budget.Streams)
 	if err := s.streams.acquire(ctx, tenant, size); err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = &refusal{reason: "no room", text: request.GetAppRelPath() + ": it was rendered, and waited for memory that other answers and " +
-				"archives hold until Argo CD's time was over; raise the memory limit of the plugin's container"}
-		}
-		return nil, err
+		return nil, inVain(err, request, rendered)
 	}
 	release := sync.OnceFunc(func() { s.streams.release(tenant, size) })
 	// gRPC says when it has written an answer, but not if the connection has ended before. Nobody reads after the deadline.

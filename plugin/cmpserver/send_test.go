@@ -27,10 +27,13 @@ func large(t *testing.T, bytes int) []byte {
 
 func repository(url string) string { return "ARGOCD_APP_SOURCE_REPO_URL=" + url }
 
+// inHere has even a busy machine render in the server's process: what is measured is its memory, and a child has little.
+const inHere = time.Hour
+
 // TestALargeAnswerWaitsUntilAnotherIsWritten: answers to the same question are there at the same moment.
 func TestALargeAnswerWaitsUntilAnotherIsWritten(t *testing.T) {
 	const mib = 1 << 20
-	options := cmpserver.Options{Budget: cmpserver.Budget{Store: 4 * mib, Streams: mib, Tree: 24 * mib, Child: 1 << 28, Children: 1}}
+	options := cmpserver.Options{Hold: inHere, Budget: cmpserver.Budget{Store: 4 * mib, Streams: mib, Tree: 24 * mib, Child: 1 << 28, Children: 1}}
 	listener := listen(t, socket(t))
 	options.Settings = settings
 	server := cmpserver.New(options).GRPC()
@@ -80,7 +83,7 @@ func TestALargeAnswerWaitsUntilAnotherIsWritten(t *testing.T) {
 // TestTheMemoryOfAnswersComesBack: also that of one larger than all of it, and of those whose client does not wait for it.
 func TestTheMemoryOfAnswersComesBack(t *testing.T) {
 	const mib = 1 << 20
-	client := serve(t, cmpserver.Options{Budget: cmpserver.Budget{Store: 16 * mib, Streams: mib, Tree: 24 * mib, Child: 1 << 28, Children: 1}})
+	client := serve(t, cmpserver.Options{Hold: inHere, Budget: cmpserver.Budget{Store: 16 * mib, Streams: mib, Tree: 24 * mib, Child: 1 << 28, Children: 1}})
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	var group sync.WaitGroup
@@ -106,7 +109,7 @@ func TestTheMemoryOfAnswersComesBack(t *testing.T) {
 // TestAnAnswerWhoseConnectionEndsGivesItsMemoryBack: gRPC does not say that nobody will read it.
 func TestAnAnswerWhoseConnectionEndsGivesItsMemoryBack(t *testing.T) {
 	const mib = 1 << 20
-	options := cmpserver.Options{Budget: cmpserver.Budget{Store: 16 * mib, Streams: mib, Tree: 24 * mib, Child: 1 << 28, Children: 1}, Settings: settings}
+	options := cmpserver.Options{Hold: inHere, Budget: cmpserver.Budget{Store: 16 * mib, Streams: mib, Tree: 24 * mib, Child: 1 << 28, Children: 1}, Settings: settings}
 	listener := listen(t, socket(t))
 	server := cmpserver.New(options).GRPC()
 	go func() { _ = server.Serve(listener) }()
@@ -149,7 +152,7 @@ func TestAnAnswerWhoseConnectionEndsGivesItsMemoryBack(t *testing.T) {
 func TestAnAnswerThatWaitsForTooLongSaysWhy(t *testing.T) {
 	const mib = 1 << 20
 	budget := cmpserver.Budget{Store: 16 * mib, Streams: mib, Tree: 24 * mib, Child: 1 << 28, Children: 1}
-	server := cmpserver.New(cmpserver.Options{Settings: settings, Budget: budget})
+	server := cmpserver.New(cmpserver.Options{Settings: settings, Hold: inHere, Budget: budget})
 	content := large(t, 700<<10)
 	asked := func(ctx context.Context) *scripted {
 		return &scripted{ctx: ctx, messages: ask("app", content, repository("one")), then: func() error { return io.EOF }}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
 	"github.com/tidegate/tidegate/plugin/cmpserver/generate"
 	"github.com/tidegate/tidegate/plugin/cmpserver/protocol"
+	"github.com/tidegate/tidegate/plugin/render"
 )
 
 // grace is how much sooner than Argo CD we give up, so that the answer still reaches it (argo-cd cmpserver/plugin,
@@ -48,16 +50,16 @@ func (s *Server) GenerateManifest(in protocol.ConfigManagementPluginService_Gene
 		defer func() { request.free() }()
 		result, err = s.manifests(ctx, request)
 	}
-	err = inVain(err, request)
+	err = inVain(err, request, notRendered)
 	var written func()
 	if err == nil {
 		request.free()
 		written, err = s.roomToSend(ctx, request, result.Documents)
 	}
-	s.report(request, result, err, time.Since(start))
 	if err != nil {
-		return answer(err, request.GetAppRelPath())
+		return s.refuse(request, err, time.Since(start))
 	}
+	s.report(request, result, time.Since(start))
 	return send(in, &protocol.ManifestResponse{Manifests: result.Documents}, written)
 }
 
@@ -82,7 +84,7 @@ func (s *Server) manifests(ctx context.Context, request *received) (result gener
 	if err != nil {
 		return result, err
 	}
-	dir = tree.Resolve(dir)
+	dir = render.Resolve(tree, dir)
 	by := request.asker()
 	place := plugin.Place(dir, variables["ARGOCD_APP_SOURCE_PATH"])
 	return s.generator.Generate(ctx, generate.Request{
@@ -181,19 +183,27 @@ func (s *Server) environment(entries []*protocol.EnvEntry, dropEmpty bool) (list
 	return list, variables
 }
 
-// report logs and counts a request.
-func (s *Server) report(request *received, result generate.Result, err error, took time.Duration) {
-	log := s.options.Log.With("application", request.asker().app, "path", request.GetAppRelPath(), "took", took)
-	if err != nil {
-		s.metrics.refused(reason(err))
-		log.Error(err.Error(), "reason", reason(err))
-		var panicked *generate.PanicError
-		if errors.As(err, &panicked) {
-			log.Error("panic", "stack", string(panicked.Stack))
-		}
-		return
+// logFor is the log, with what tells a request from others.
+func (s *Server) logFor(request *received, took time.Duration) *slog.Logger {
+	return s.options.Log.With("application", request.asker().app, "path", request.GetAppRelPath(), "took", took)
+}
+
+// refuse counts and logs an error, and returns what Argo CD is told of it.
+func (s *Server) refuse(request *received, err error, took time.Duration) error {
+	s.metrics.refused(reason(err))
+	log := s.logFor(request, took)
+	log.Error(err.Error(), "reason", reason(err))
+	var panicked *generate.PanicError
+	if errors.As(err, &panicked) {
+		log.Error("panic", "stack", string(panicked.Stack))
 	}
-	s.metrics.generated(result.From, took)
+	return answer(err, request.GetAppRelPath())
+}
+
+// report counts and logs manifests. Counted is the time since the first message: before it Argo CD packs what it sends.
+func (s *Server) report(request *received, result generate.Result, took time.Duration) {
+	s.metrics.generated(result.From, time.Since(request.begun))
+	log := s.logFor(request, took)
 	if result.From == generate.FromRender || result.From == generate.FromChild {
 		for _, warning := range result.Warnings {
 			log.Warn(warning)
@@ -209,17 +219,18 @@ func (s *Server) CheckPluginConfiguration(context.Context, *emptypb.Empty) (*pro
 
 // GetParametersAnnouncement tells the parameters of plugin.yaml. The files that come with the question are not needed.
 func (s *Server) GetParametersAnnouncement(in protocol.ConfigManagementPluginService_GetParametersAnnouncementServer) error {
+	start := time.Now()
 	ctx, end := s.begin(in.Context())
 	defer end()
 	if request, err := s.receive(ctx, in, false); err != nil {
-		s.metrics.refused(reason(err))
-		return answer(err, request.GetAppRelPath())
+		return s.refuse(request, err, time.Since(start))
 	}
 	return in.SendAndClose(&protocol.ParametersAnnouncementResponse{ParameterAnnouncements: s.options.Config.announcements()})
 }
 
 // MatchRepository tells whether the discovery rule of plugin.yaml finds something.
 func (s *Server) MatchRepository(in protocol.ConfigManagementPluginService_MatchRepositoryServer) error {
+	start := time.Now()
 	ctx, end := s.begin(in.Context())
 	defer end()
 	discover := s.options.Config.Spec.Discover
@@ -229,10 +240,9 @@ func (s *Server) MatchRepository(in protocol.ConfigManagementPluginService_Match
 		defer func() { request.free() }()
 		found, err = s.matches(ctx, request, discover)
 	}
-	err = inVain(err, request)
+	err = inVain(err, request, notRendered)
 	if err != nil {
-		s.metrics.refused(reason(err))
-		return answer(err, request.GetAppRelPath())
+		return s.refuse(request, err, time.Since(start))
 	}
 	return in.SendAndClose(&protocol.RepositoryResponse{IsSupported: found, IsDiscoveryEnabled: discover.defined()})
 }

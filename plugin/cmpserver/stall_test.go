@@ -94,7 +94,7 @@ func TestAChildIsGoneWhenItsTimeIsOver(t *testing.T) {
 		ended <- err
 	}()
 	waitFor(t, "a child renders", func() bool { return len(children(t)) == 1 })
-	if err := <-ended; status.Code(err) != codes.DeadlineExceeded || !strings.Contains(err.Error(), "; more than 2000 documents; ") {
+	if err := <-ended; status.Code(err) != codes.DeadlineExceeded || !strings.Contains(err.Error(), "; with app/settings.yaml it has more than 2000 objects; ") {
 		t.Errorf("got %v", err)
 	}
 	waitFor(t, "the child is gone", func() bool { return len(children(t)) == 0 })

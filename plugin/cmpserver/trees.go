@@ -15,11 +15,10 @@ import (
 	"github.com/tidegate/tidegate/plugin/cmpserver/store"
 )
 
-// trees shares unpacked archives. Their checksum is the fast way to one that was unpacked before; since it changes with
-// the time of a checkout, trees that hold the same are one whatever their checksums. The store keeps what may be of use
-// again, of some trees only the outline; what a request holds is found as well while it does, however large it is. Of
-// those that are too large for the store the last one stays after that, until others need its room: a monorepo that is
-// sent whole is sent for each Application.
+// trees shares unpacked archives. A tree is found by its archive's checksum, which is quick, or by its content, since a
+// checksum changes with the time of a checkout. It is found while a request holds it, however large it is, and afterwards if
+// the store has room for it, or for its outline. The last one that is too large for the store stays (spare) until its room is
+// needed: a monorepo that is sent whole is sent for each Application.
 type trees struct {
 	store  *store.Store
 	queue  *generate.Queue
@@ -60,7 +59,7 @@ func newTrees(kept *store.Store, queue *generate.Queue, room int64, limits archi
 		store: kept, queue: queue, limits: limits, rooms: rooms, read: archive.Unpack,
 		busy: map[string]chan struct{}{}, held: map[archive.Hash]*holding{}, checksums: map[string]archive.Hash{},
 	}
-	for _, room := range []*shared{rooms.main, rooms.nook} {
+	for _, room := range []*pool{rooms.main, rooms.nook} {
 		room.reclaim = func() {
 			t.mutex.Lock()
 			defer t.mutex.Unlock()
@@ -291,13 +290,12 @@ func (t *trees) unpackWithin(ctx context.Context, room int64, content []byte, by
 	return tree, place, err
 }
 
-// count is how many trees are kept, the spare one among them.
+// count is how many trees are there: those that requests hold, the spare one, and those that are kept whole.
 func (t *trees) count() int {
 	t.mutex.Lock()
-	spare := 0
-	if t.spare != nil {
-		spare = 1
-	}
-	t.mutex.Unlock()
-	return spare + t.store.Count(func(value any) bool { tree, ok := value.(*archive.Tree); return ok && tree.Whole() })
+	defer t.mutex.Unlock()
+	return len(t.held) + t.store.Count(func(value any) bool {
+		tree, ok := value.(*archive.Tree)
+		return ok && tree.Whole() && t.held[tree.Hash()] == nil
+	})
 }

@@ -63,7 +63,7 @@ func bench(room, kept int64) (t *trees, unpacked *int) {
 }
 
 // left is what is free, and nothing if somebody waits.
-func (s *shared) left() int64 {
+func (s *pool) left() int64 {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if len(s.line) > 0 {
@@ -218,6 +218,20 @@ func TestATreeThatIsTooLargeForTheStoreIsUnpackedOnce(t *testing.T) {
 				t.Errorf("%d trees and %d checksums are left, %v, or their room", len(trees.held), len(trees.checksums), trees.rooms.main.has)
 			}
 		})
+	}
+}
+
+func TestEachTreeThatIsThereIsCountedOnce(t *testing.T) {
+	trees, _ := bench(96*mib, 32*mib)
+	_, small := trees.take(t, packed(t, "held and kept", 1, time.Time{}))
+	defer small()
+	_, large := trees.take(t, packed(t, "too large for the store", 20*mib, time.Time{}))
+	if n := trees.count(); n != 2 {
+		t.Errorf("%d are counted while two are held", n)
+	}
+	large()
+	if n := trees.count(); n != 2 {
+		t.Errorf("%d are counted when one of them is spare", n)
 	}
 }
 

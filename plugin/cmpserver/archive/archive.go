@@ -29,13 +29,13 @@ type Limits struct {
 	Expanded int64
 }
 
-// DefaultLimits suit a monorepo and a container of 512 MiB.
-func DefaultLimits() Limits {
+// defaultLimits suit a monorepo and a container of 512 MiB.
+func defaultLimits() Limits {
 	return Limits{Unpacked: 2 << 30, Kept: 96 << 20, File: 16 << 20, Entries: 250_000, Depth: 100, Path: 4096}
 }
 
 func (l Limits) orDefaults() Limits {
-	d := DefaultLimits()
+	d := defaultLimits()
 	l.Unpacked = cmp.Or(l.Unpacked, d.Unpacked)
 	l.Kept = cmp.Or(l.Kept, d.Kept)
 	l.File = cmp.Or(l.File, d.File)

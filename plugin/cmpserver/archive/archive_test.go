@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
+	"github.com/tidegate/tidegate/plugin/render"
 )
 
 // header is one entry of an archive that a test makes.
@@ -97,11 +98,11 @@ func TestATreeHoldsWhatWasSent(t *testing.T) {
 			t.Errorf("%q: %v, want that it does not exist", name, err)
 		}
 	}
-	if got := tree.Resolve("latest"); got != "services/a" {
+	if got := render.Resolve(tree, "latest"); got != "services/a" {
 		t.Errorf("latest resolves to %s", got)
 	}
 	for _, name := range []string{"away", "services/../../x"} {
-		if got := tree.Resolve(name); got != name {
+		if got := render.Resolve(tree, name); got != name {
 			t.Errorf("%s resolves to %s", name, got)
 		}
 	}
@@ -119,7 +120,7 @@ func TestAnOutlineTellsOfATreeAllButItsContents(t *testing.T) {
 	if got, want := outline.Bytes(), tree.Bytes()-1<<20; got != want {
 		t.Errorf("it takes %d bytes, want %d", got, want)
 	}
-	if !slices.Equal(slices.Collect(outline.Names()), slices.Collect(tree.Names())) || outline.Resolve("latest") != "app" {
+	if !slices.Equal(slices.Collect(outline.Names()), slices.Collect(tree.Names())) || render.Resolve(outline, "latest") != "app" {
 		t.Error("it has other paths")
 	}
 	for name := range tree.Names() {

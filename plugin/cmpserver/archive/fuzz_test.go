@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/tidegate/tidegate/plugin/cmpserver/archive"
+	"github.com/tidegate/tidegate/plugin/render"
 )
 
 var fuzzLimits = archive.Limits{Unpacked: 1 << 20, Kept: 1 << 16, Entries: 100, Depth: 8, Path: 100}
@@ -94,8 +96,8 @@ func sign(header []byte) {
 func wantTree(t *testing.T, tree *archive.Tree) {
 	t.Helper()
 	limits := fuzzLimits
-	if tree.Bytes() > limits.Kept || tree.Len() > limits.Entries {
-		t.Fatalf("%d bytes and %d entries are kept", tree.Bytes(), tree.Len())
+	if n := len(slices.Collect(tree.Names())); tree.Bytes() > limits.Kept || n > limits.Entries {
+		t.Fatalf("%d bytes and %d entries are kept", tree.Bytes(), n)
 	}
 	last := ""
 	for name := range tree.Names() {
@@ -113,7 +115,7 @@ func wantTree(t *testing.T, tree *archive.Tree) {
 				t.Fatal(err)
 			}
 		}
-		if at := tree.Resolve(name); strings.HasPrefix(at, "../") || strings.HasPrefix(at, "/") {
+		if at := render.Resolve(tree, name); strings.HasPrefix(at, "../") || strings.HasPrefix(at, "/") {
 			t.Fatalf("%q resolves to %q", name, at)
 		}
 	}

@@ -66,9 +66,6 @@ func (t *Tree) Shrunk() (any, int64) {
 	return o, o.bytes
 }
 
-// Len is how many files, folders and links there are.
-func (t *Tree) Len() int { return len(t.entries) }
-
 func (t *Tree) find(name string) *entry {
 	i, found := slices.BinarySearchFunc(t.entries, name, func(e entry, name string) int { return strings.Compare(e.name, name) })
 	if !found {
@@ -146,28 +143,3 @@ func (t *Tree) Names() iter.Seq[string] {
 		}
 	}
 }
-
-// Resolve follows the links on the way to a folder. Where they lead out of the tree, in circles or to nothing it returns
-// the name as it is: who reads from there finds out.
-func (t *Tree) Resolve(name string) string {
-	at, rest := ".", name
-	for links := 0; rest != ""; {
-		var step string
-		step, rest, _ = strings.Cut(rest, "/")
-		next := path.Join(at, step)
-		if next == ".." || strings.HasPrefix(next, "../") {
-			return name
-		}
-		if e := t.find(next); e != nil && e.mode == fs.ModeSymlink {
-			if links++; links > maxLinks || path.IsAbs(string(e.data)) {
-				return name
-			}
-			next, rest = at, string(e.data)+"/"+rest
-		}
-		at = next
-	}
-	return at
-}
-
-// maxLinks is how many links one path may pass through, as in Linux (path_resolution(7)).
-const maxLinks = 40

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/tidegate/tidegate/plugin/render"
 )
 
 // Unpack reads a compressed archive to its end. The error is a *RefusedError where the archive is at fault; errors of the
@@ -106,7 +108,7 @@ func (u *unpacker) take(header *tar.Header) error {
 	if len(header.PAXRecords) > 0 || len(name) < len(header.Name) {
 		name = strings.Clone(name) // it is a part of the header's records or of a longer path, up to 1 MiB, which nothing counts
 	}
-	if err := u.announced(name, header); err != nil || name == "." || bookkeeping(name) {
+	if err := u.announced(name, header); err != nil || name == "." || render.OfGit(name) {
 		return err
 	}
 	switch header.Typeflag {
@@ -140,12 +142,6 @@ func (u *unpacker) announced(name string, header *tar.Header) error {
 		}
 	}
 	return u.plain.expect(header.Size)
-}
-
-// bookkeeping says whether a path is Git's own. No commit can hold one; what is in it differs between checkouts of one
-// commit, and may be a secret.
-func bookkeeping(name string) bool {
-	return name == ".git" || strings.HasPrefix(name, ".git/") || strings.Contains(name, "/.git/") || strings.HasSuffix(name, "/.git")
 }
 
 // name checks a path and brings it into the one form in which the tree knows it.

@@ -14,15 +14,15 @@ import (
 // repository.
 const maxVariants = 32
 
-// Recalled answers from an earlier render, if everything that it read is the same in the request's tree.
+// Recalled answers from an earlier render, if everything that it read is the same in the request's tree. It stands before the
+// queue, so that what is known need not wait, and again behind it, where what has come up in the meantime is found.
 type Recalled struct {
 	Next  Generator
 	Store *store.Store
 }
 
-// Cached does too, and keeps what Next renders. It stands behind the queue, where what has come up in the meantime is
-// found; Recalled stands before it, so that what is known need not wait.
-type Cached struct {
+// Kept keeps what Next renders.
+type Kept struct {
 	Next  Generator
 	Store *store.Store
 }
@@ -39,21 +39,14 @@ func (r Recalled) Generate(ctx context.Context, request Request) (Result, error)
 	return r.Next.Generate(ctx, request)
 }
 
-// Generate looks for a render that still holds, and otherwise makes a new one.
-func (c Cached) Generate(ctx context.Context, request Request) (Result, error) {
-	found, err := find(c.Store, request)
-	if err != nil {
-		return Result{}, err
-	}
-	if found != nil {
-		return Result{found, FromCache}, nil
-	}
+// Generate has it rendered, and errors are not kept.
+func (k Kept) Generate(ctx context.Context, request Request) (Result, error) {
 	start := time.Now()
-	result, err := c.Next.Generate(ctx, request)
+	result, err := k.Next.Generate(ctx, request)
 	if err != nil {
 		return Result{}, err
 	}
-	return result, keep(c.Store, request, result.Manifests, time.Since(start))
+	return result, keep(k.Store, request, result.Manifests, time.Since(start))
 }
 
 // The store holds, by what a request is without its substitutions, the names of those that matter to it; by what it is with
@@ -99,7 +92,7 @@ func find(kept *store.Store, request Request) (*Manifests, error) {
 	return nil, nil
 }
 
-// keep puts a render where find looks for it. Renders of before, whose key had fewer names, are found no more.
+// keep puts a render where find looks for it. What was kept under a key of fewer names is not found any more.
 func keep(kept *store.Store, request Request, made *Manifests, cost time.Duration) error {
 	place, names, err := variables(kept, request)
 	if err != nil {

@@ -30,22 +30,6 @@ func TestDocumentsAreTheBytesOfTheLibrary(t *testing.T) {
 	}
 }
 
-func TestASchemaIsFoundHoweverItIsWritten(t *testing.T) {
-	for text, want := range map[string]bool{
-		"openapi: {path: a}": true, "resources: []\nopenapi :\n  path: a\n": true, `{"openapi":{"path":"a"}}`: true,
-		"{resources: [], OpenAPI: {path: a}}": true, "'openapi' : {}": true, "\topenapi\n: x": true,
-		"openapi: 3.0.3\ninfo: {}\n": false, "openapi : \"3.1.0\"": false, "openapi:\t'3'": false, `{"openapi":"3.0.3"}`: false, `{"openapi":3}`: false,
-		"openapi: 3\nOpenAPI: {path: a}": true, "{openapi: 3, openapi: {path: a}}": true, "openapi:\n  3: x": true, "openapi: # 3\n  path: a": true,
-		"? openapi\n: 3: x": true, "? openapi\r: 3: x": true, "openapi: {3: x}": true, "openapi: !!map\n  3: x": true, "openapi: &a 3": true, "openapi: *a": true,
-		"openapi: \"path\"": true, "openapi: \"\n 3\"": true, "openapi:": true, "openapi: \"": true, "openapi: ''3": true, "openapi: [3]": true, "openapi: -3": true,
-		"openAPIV3Schema: {}": false, "# about openapi": false, "myopenapi: x": false, "": false, ":": false, "api: x": false,
-	} {
-		if got := bringsSchema([]byte(text)); got != want {
-			t.Errorf("%q: %v", text, got)
-		}
-	}
-}
-
 // TestFoldersWhoseNamesAreNoTextAreNotTheSame: an archive names files with any bytes.
 func TestFoldersWhoseNamesAreNoTextAreNotTheSame(t *testing.T) {
 	known := map[archive.Hash]Request{}

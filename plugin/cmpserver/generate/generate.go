@@ -48,8 +48,7 @@ type Request struct {
 // Unpack returns a whole tree.
 type Unpack func(ctx context.Context) (*archive.Tree, error)
 
-// key is everything but the tree that the manifests depend on, if of the substitutions they depend on those of these
-// names at most.
+// key identifies all that the manifests depend on beside the tree. Of the substitutions only those with the names given count.
 func (r Request) key(variables []string) (archive.Hash, error) {
 	strict := len(r.Settings.Substitutions) > 0
 	values := map[string]string{}
@@ -68,7 +67,8 @@ func (r Request) key(variables []string) (archive.Hash, error) {
 	return sha256.Sum256(text), err
 }
 
-// quote keeps apart what JSON does not: all bytes that are no text are the same to it, and names of files may have any.
+// quote keeps names apart that JSON does not: it writes every byte that is not UTF-8 as U+FFFD, and the name of a file may
+// hold any.
 func quote(text string) string { return strconv.QuoteToASCII(text) }
 
 // Manifests are what a request comes to. They are shared: nobody may change them.
@@ -104,8 +104,6 @@ type Result struct {
 type Runner struct {
 	Renderer render.Renderer
 	From     Source
-	// Limits are what a render may read before it is stopped with ErrTooMuch. Zero fields do not limit.
-	Limits Limits
 }
 
 // Generate renders the request's tree, and notes what was read.
@@ -115,16 +113,13 @@ func (r Runner) Generate(ctx context.Context, request Request) (result Result, e
 			result, err = Result{}, &PanicError{Dir: request.Dir, Value: p, Stack: debug.Stack()}
 		}
 	}()
-	guard := &guarded{ctx: ctx, tree: request.Tree, limits: r.Limits}
-	recorder := &recorder{tree: guard, at: request.Tree.At, seen: map[string]int{}}
-	noted := &noted{Renderer: r.Renderer, settings: request.Settings, done: func() {}, after: guard.lift}
+	recorder := &recorder{tree: request.Tree, at: request.Tree.At, seen: map[string]int{}}
+	noted := &noted{Renderer: r.Renderer, settings: request.Settings, done: func() {}}
 	defer func() { noted.done() }()
 	rendered, err := plugin.Run(ctx, noted, plugin.Request{
 		Tree: render.Mount(recorder, request.Place), Dir: request.Dir, App: request.App, Settings: request.Settings,
 	})
 	switch {
-	case guard.err != nil:
-		return Result{}, guard.err // whatever became of it on its way through kustomize
 	case render.IsUnbounded(err):
 		return Result{}, fmt.Errorf("%w: %w", ErrTooMuch, err)
 	case err != nil:

@@ -81,11 +81,13 @@ var files = map[string]string{
 	"other/kustomization.yaml": "resources: []\n",
 }
 
-func cached() generate.Cached {
-	return generate.Cached{
-		Next:  generate.Runner{Renderer: render.NewInProcess(), From: generate.FromRender},
-		Store: store.New(1 << 20),
-	}
+func cached() generate.Generator {
+	return recalled(store.New(1<<20), render.NewInProcess())
+}
+
+// recalled renders what the store does not know, and keeps it there.
+func recalled(kept *store.Store, renderer render.Renderer) generate.Generator {
+	return generate.Recalled{Store: kept, Next: generate.Kept{Store: kept, Next: generate.Runner{Renderer: renderer, From: generate.FromRender}}}
 }
 
 func TestARenderIsUsedAgainExactlyWhileWhatItReadIsTheSame(t *testing.T) {
@@ -397,9 +399,11 @@ func TestWhoWaitedWhileOthersBecameOverdueIsRenderedInAnotherProcess(t *testing.
 		inProcess := &generate.Limited{Next: here, Queue: generate.NewQueue(1), Hold: time.Second, MaxOverdue: 1}
 		e := generate.Escalating{InProcess: inProcess, InChild: &generate.Limited{Next: child, Queue: generate.NewQueue(9)}}
 		done := make(chan error, len(waiting))
-		for _, tr := range waiting {
+		for i, tr := range waiting {
 			go func() {
-				_, err := e.Generate(t.Context(), request(tr, "app"))
+				r := request(tr, "app")
+				r.Asker = fmt.Sprint(i)
+				_, err := e.Generate(t.Context(), r)
 				done <- err
 			}()
 			synctest.Wait()
@@ -424,22 +428,19 @@ func TestWhoWaitedWhileOthersBecameOverdueIsRenderedInAnotherProcess(t *testing.
 }
 
 func TestWhatIsTooMuchForThisProcessIsRenderedInAnother(t *testing.T) {
-	limits := generate.Limits{Documents: 10, Schema: true}
-	inProcess := &generate.Limited{Next: generate.Runner{Renderer: render.NewInProcess(), From: generate.FromRender, Limits: limits}, Queue: generate.NewQueue(1)}
+	inProcess := &generate.Limited{Next: generate.Runner{Renderer: render.NewInProcess(), From: generate.FromRender}, Queue: generate.NewQueue(1)}
 	inChild := &generate.Limited{Next: generate.Runner{Renderer: render.Child{}, From: generate.FromChild}, Queue: generate.NewQueue(1)}
 	e := generate.Escalating{InProcess: inProcess, InChild: inChild}
 	object := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
-	var many strings.Builder
-	for i := range 20 {
-		many.WriteString("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a" + strings.Repeat("b", i) + "}\n")
-	}
+	// As many documents as there may be objects. All but one are empty: kustomize takes half a minute for as many objects.
+	many := object + strings.Repeat("---\n", render.DefaultLimits().Objects)
 	for _, test := range []struct {
 		name  string
 		files map[string]string
 		want  generate.Source
 	}{
 		{"small", map[string]string{"kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": object}, generate.FromRender},
-		{"many objects", map[string]string{"kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": many.String()}, generate.FromChild},
+		{"what may be many objects", map[string]string{"kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": many}, generate.FromChild},
 		{"a schema of its own", map[string]string{"kustomization.yaml": "resources: [a.yaml]\nopenapi: {version: v1.21.2}\n", "a.yaml": object}, generate.FromChild},
 		{"a schema in another spelling", map[string]string{"kustomization.yaml": "{resources: [a.yaml], \"OpenAPI\" : {version: v1.21.2}}\n", "a.yaml": object}, generate.FromChild},
 		{"what may grow", map[string]string{"kustomization.yaml": "resources: [a.yaml]\ntransformers: [t]\n", "a.yaml": object,
@@ -455,9 +456,8 @@ func TestWhatIsTooMuchForThisProcessIsRenderedInAnother(t *testing.T) {
 	}
 }
 
-// TestWhatIsReadForMessagesIsNoPartOfTheRender: the files of many findings are looked for after the render, whose limits are
-// then no longer those of what is read.
-func TestWhatIsReadForMessagesIsNoPartOfTheRender(t *testing.T) {
+// TestEachFindingNamesItsFile: the files of many findings are looked for when the render is over.
+func TestEachFindingNamesItsFile(t *testing.T) {
 	const objects = 40
 	many := map[string]string{}
 	list := "namePrefix: a-\nresources:\n"
@@ -466,7 +466,7 @@ func TestWhatIsReadForMessagesIsNoPartOfTheRender(t *testing.T) {
 		list += fmt.Sprintf("- %d.yaml\n", i)
 	}
 	many["app/kustomization.yaml"] = list
-	runner := generate.Runner{Renderer: render.NewInProcess(), From: generate.FromRender, Limits: generate.Limits{Documents: objects + 10}}
+	runner := generate.Runner{Renderer: render.NewInProcess(), From: generate.FromRender}
 	result, err := runner.Generate(t.Context(), request(tree(t, many), "app"))
 	if err != nil {
 		t.Fatal(err)

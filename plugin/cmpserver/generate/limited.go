@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -18,12 +19,16 @@ type Limited struct {
 	// stopped, and others shall not wait for it.
 	Hold time.Duration
 	// MaxOverdue is how many may have held their place for too long; while there are so many, all others are ErrTooMuch.
-	// With the places of the queue it bounds how many run. 0: there is no limit.
+	// With the places of the queue it bounds how many run. An Application that held its place for too long before is
+	// ErrTooMuch until Forget. 0: there is no limit, and nobody is ErrTooMuch.
 	MaxOverdue int64
 	// Patience is how long an Application may hold its place while others wait, if it held one for longer before and did not
 	// come to an end: then it is stopped. It waits behind the others of its tenant. 0: nobody is stopped.
 	Patience time.Duration
+	// Quick is told of a request that was rendered within Patience. Nil: nobody wants to know.
+	Quick func(Request)
 
+	// slow are, with MaxOverdue, those who became overdue, and with Patience those who came to no end.
 	slow    slow
 	running atomic.Int64
 	overdue atomic.Int64
@@ -32,18 +37,27 @@ type Limited struct {
 // Running is how many requests are being answered, and how many of them have held their place for too long.
 func (l *Limited) Running() (all, overdue int64) { return l.running.Load(), l.overdue.Load() }
 
-// crowded is an error where as many are overdue as may be.
-func (l *Limited) crowded() error {
-	if overdue := l.overdue.Load(); l.MaxOverdue > 0 && overdue >= l.MaxOverdue {
+// Forget forgets that a request's Application held its place for too long.
+func (l *Limited) Forget(request Request) { l.slow.note(request, false) }
+
+// crowded is an error where as many are overdue as may be, or the request is known to become overdue.
+func (l *Limited) crowded(request Request) error {
+	if l.MaxOverdue == 0 {
+		return nil
+	}
+	if overdue := l.overdue.Load(); overdue >= l.MaxOverdue {
 		return fmt.Errorf("%w: %d renders take too long already", ErrTooMuch, overdue)
+	}
+	if l.slow.has(request) {
+		return fmt.Errorf("%w: it took more than %v before", ErrTooMuch, l.Hold)
 	}
 	return nil
 }
 
-// Generate waits for a place. A request whose context has ended by then is not begun, nor one before which too many have
-// become overdue: those whose places the waiting get.
+// Generate waits for a place. Whether too many are overdue is asked before and after: those that gave up their places to the
+// waiting may be overdue now.
 func (l *Limited) Generate(ctx context.Context, request Request) (Result, error) {
-	if err := l.crowded(); err != nil {
+	if err := l.crowded(request); err != nil {
 		return Result{}, err
 	}
 	slow := l.Patience > 0 && l.slow.has(request)
@@ -56,29 +70,33 @@ func (l *Limited) Generate(ctx context.Context, request Request) (Result, error)
 		return Result{}, err
 	}
 	defer leave()
-	if err := l.crowded(); err != nil {
+	if err := cmp.Or(ctx.Err(), l.crowded(request)); err != nil {
 		return Result{}, err
 	}
-	l.running.Add(1)
-	defer l.running.Add(-1)
-	if l.Hold > 0 {
-		timer := time.AfterFunc(l.Hold, func() {
-			l.overdue.Add(1)
-			leave()
-		})
-		defer func() {
-			if !timer.Stop() {
-				l.overdue.Add(-1)
-			}
-		}()
-	}
-	if err := ctx.Err(); err != nil {
-		return Result{}, err
-	}
+	defer l.begin(request, leave)()
 	if l.Patience > 0 {
 		return l.patiently(ctx, request, slow)
 	}
 	return l.Next.Generate(ctx, request)
+}
+
+// begin counts a request that has its place, until end. One that holds it for too long leaves it, and is remembered.
+func (l *Limited) begin(request Request, leave func()) (end func()) {
+	l.running.Add(1)
+	if l.Hold == 0 {
+		return func() { l.running.Add(-1) }
+	}
+	timer := time.AfterFunc(l.Hold, func() {
+		l.overdue.Add(1)
+		l.slow.note(request, true)
+		leave()
+	})
+	return func() {
+		l.running.Add(-1)
+		if !timer.Stop() {
+			l.overdue.Add(-1)
+		}
+	}
 }
 
 // patiently notes who is slow, and stops who was slow before while others wait.
@@ -92,7 +110,11 @@ func (l *Limited) patiently(ctx context.Context, request Request, slow bool) (Re
 	}
 	result, err := l.Next.Generate(ctx, request)
 	endless := ctx.Err() != nil || render.IsStopped(err) // and not what is wrong with the files
-	l.slow.note(request, err != nil && endless && time.Since(start) >= l.Patience)
+	quick := time.Since(start) < l.Patience
+	l.slow.note(request, err != nil && endless && !quick)
+	if l.Quick != nil && err == nil && quick && result.From != FromCache {
+		l.Quick(request)
+	}
 	if err != nil && context.Cause(ctx) == error(gaveWay) {
 		return Result{}, gaveWay
 	}
@@ -127,7 +149,7 @@ func (e *GaveWayError) Error() string {
 		"divide what it renders", e.Dir, e.After)
 }
 
-// slow are Applications that held their place for long and did not come to an end.
+// slow are Applications that held their place for long.
 type slow struct {
 	mutex sync.Mutex
 	known map[[2]string]bool

@@ -162,6 +162,54 @@ func TestWhoCameToAnEndIsNotTakenForSlow(t *testing.T) {
 	})
 }
 
+// timed is a generator that takes so long, and none where it knows the answer.
+type timed struct {
+	took *time.Duration
+	from generate.Source
+}
+
+func (g timed) Generate(context.Context, generate.Request) (generate.Result, error) {
+	time.Sleep(*g.took) // the bubble's clock
+	if *g.took == 0 {
+		return generate.Result{From: generate.FromCache}, nil
+	}
+	return generate.Result{From: g.from}, nil
+}
+
+func TestWhoWasOverdueIsRenderedInAnotherProcessUntilThatIsQuick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var took time.Duration
+		here := &generate.Limited{Next: timed{&took, generate.FromRender}, Queue: generate.NewQueue(1), Hold: 10 * time.Second, MaxOverdue: 2}
+		child := &generate.Limited{
+			Next: timed{&took, generate.FromChild}, Queue: generate.NewQueue(1), Patience: 10 * time.Second, Quick: here.Forget,
+		}
+		e := generate.Escalating{InProcess: here, InChild: child}
+		slow := generate.Request{Tenant: "one", Asker: "slow"}
+		for i, step := range []struct {
+			request generate.Request
+			took    time.Duration
+			want    generate.Source
+		}{
+			{slow, 11 * time.Second, generate.FromRender}, // nobody knows it yet
+			{generate.Request{Tenant: "one", Asker: "other"}, time.Second, generate.FromRender},
+			{generate.Request{Tenant: "two", Asker: "slow"}, time.Second, generate.FromRender},
+			{slow, 11 * time.Second, generate.FromChild},
+			{slow, 0, generate.FromCache}, // which says nothing of a render
+			{slow, 9 * time.Second, generate.FromChild},
+			{slow, 9 * time.Second, generate.FromRender}, // it was quick
+			{slow, 11 * time.Second, generate.FromRender},
+		} {
+			took = step.took
+			if got, err := e.Generate(t.Context(), step.request); err != nil || got.From != step.want {
+				t.Errorf("request %d came from %s, %v, want %s", i, got.From, err, step.want)
+			}
+		}
+		if _, err := here.Generate(t.Context(), slow); !errors.Is(err, generate.ErrTooMuch) || !strings.Contains(err.Error(), "it took more than 10s before") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 func TestWhoIsSlowGivesWayToNobodyWhoIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := endless{make(chan string, 20)}

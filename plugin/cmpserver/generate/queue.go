@@ -17,7 +17,8 @@ type Queue struct {
 	inside map[string]int
 }
 
-// turn is one who waits, and how many of the same Application wait before, or last.
+// turn is one request that waits. before is how many of its Application stand before it in the tenant's line, or last; the
+// line is sorted by it, so Applications take turns.
 type turn struct {
 	app    string
 	before int
@@ -99,7 +100,7 @@ func (q *Queue) giveUp(tenant string, called chan struct{}) bool {
 	return true
 }
 
-// lineUp adds one to those of a tenant, behind those before whom no more of their Application wait.
+// lineUp puts a request into its tenant's line: behind all whose number is not higher than its own.
 func lineUp(line []turn, t turn) []turn {
 	at := len(line)
 	for _, other := range line {

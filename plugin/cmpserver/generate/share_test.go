@@ -29,7 +29,7 @@ func (c *counted) Render(ctx context.Context, request render.Request) (*render.R
 func shared(renderer render.Renderer) generate.Generator {
 	kept := store.New(1 << 20)
 	return generate.Named{Next: generate.Recalled{Store: kept, Next: generate.NewShared(&generate.Limited{
-		Next:  generate.Cached{Store: kept, Next: generate.Runner{Renderer: renderer, From: generate.FromRender}},
+		Next:  recalled(kept, renderer),
 		Queue: generate.NewQueue(1),
 	})}}
 }
@@ -200,7 +200,7 @@ func TestAVariableThatIsFoundLaterStillCounts(t *testing.T) {
 type tooMuch struct{}
 
 func (tooMuch) Generate(context.Context, generate.Request) (generate.Result, error) {
-	return generate.Result{}, fmt.Errorf("%w: more than 2000 documents", generate.ErrTooMuch)
+	return generate.Result{}, fmt.Errorf("%w: more than 2000 objects", generate.ErrTooMuch)
 }
 
 func TestWhoDoesNotWaitForAChildIsToldWhyThereIsOne(t *testing.T) {
@@ -216,7 +216,7 @@ func TestWhoDoesNotWaitForAChildIsToldWhyThereIsOne(t *testing.T) {
 	}()
 	_, err := g.Generate(ctx, request(tree(t, files), "app"))
 	var late *generate.LateError
-	if !errors.As(err, &late) || late.Reason != "more than 2000 documents" || !errors.Is(err, context.Canceled) {
+	if !errors.As(err, &late) || late.Reason != "more than 2000 objects" || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -19,13 +19,10 @@ type noted struct {
 	variables []string
 	// done gives back the memory of what was rendered.
 	done func()
-	// after is called when the render is over, and what is read is read for messages.
-	after func()
 }
 
 func (n *noted) Render(ctx context.Context, request render.Request) (*render.Result, error) {
 	result, err := n.Renderer.Render(ctx, request)
-	n.after()
 	if err == nil {
 		n.done = result.Done
 	}
@@ -35,7 +32,7 @@ func (n *noted) Render(ctx context.Context, request render.Request) (*render.Res
 	return result, err
 }
 
-// variablesIn is sorted. Where there are more places than are listed, each value counts.
+// variablesIn are the names of the variables in the result, sorted. If there are more places than Find lists, all names count.
 func variablesIn(result *render.Result, values map[string]string) []string {
 	places := substitute.Find(result.Objects)
 	if len(places) >= substitute.MaxListed {
@@ -52,7 +49,7 @@ func variablesIn(result *render.Result, values map[string]string) []string {
 	return names
 }
 
-// union is sorted.
+// union is the names of both, sorted, each once.
 func union(a, b []string) []string {
 	all := slices.Concat(a, b)
 	slices.Sort(all)

@@ -56,14 +56,14 @@ func TestATenantWhoseRendersTakeForEverLeavesRoomToOthers(t *testing.T) {
 	}
 }
 
-func (s *shared) waiting() int {
+func (s *pool) waiting() int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return len(s.line)
 }
 
 func TestWhoGivesRoomBackIsNotTheNextWhoTakesIt(t *testing.T) {
-	s := newShared(10, 8)
+	s := newPool(10, 8)
 	if !s.tryAcquire("hostile", 8) || s.tryAcquire("hostile", 1) {
 		t.Fatal("the part of one is not 8 of 10")
 	}
@@ -83,14 +83,14 @@ func TestWhoGivesRoomBackIsNotTheNextWhoTakesIt(t *testing.T) {
 }
 
 func TestOneRequestMayTakeMoreThanAPart(t *testing.T) {
-	s := newShared(10, 5)
+	s := newPool(10, 5)
 	if !s.tryAcquire("a", 9) || s.tryAcquire("a", 1) || !s.tryAcquire("b", 1) {
 		t.Error("who has nothing gets what there is, and then nothing more")
 	}
 }
 
 func TestWhoGivesUpLetsOthersPass(t *testing.T) {
-	s := newShared(10, 10)
+	s := newPool(10, 10)
 	if !s.tryAcquire("a", 5) {
 		t.Fatal("there is no room")
 	}
