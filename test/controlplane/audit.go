@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -47,6 +48,9 @@ func (a *Audit) Writes(holds func(Write) bool) ([]Write, error) {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }() // it was only read
+	if info, err := file.Stat(); err != nil || info.Size() < a.start {
+		return nil, errors.Join(err, fmt.Errorf("%s is not the file that it was when the audit began", a.path))
+	}
 	if _, err := file.Seek(a.start, io.SeekStart); err != nil {
 		return nil, err
 	}

@@ -36,21 +36,21 @@ func (t *trials) forgive(all []sets.Set) {
 	for _, set := range all {
 		for _, order := range t.orders {
 			name := set.Name + "-" + order.name
-			if out := t.outcomes[name]; out.kind == afterRetries && t.discoveryMissed(name, order) {
-				t.Logf("%s: %s, as discovery missed a kind that had been there", name, out)
-				out.kind, out.retries = firstAttempt, 0
+			if out := t.outcomes[name]; out.kind == afterRetries && t.discoveryMissed(name, order, int(out.retries)) {
+				out.kind, out.retries, out.forgiven = firstAttempt, 0, out.retries
 				t.outcomes[name] = out
 			}
 		}
 	}
 }
 
-// discoveryMissed tells whether all that could not be applied for an Application was of kinds that had been there.
-func (t *trials) discoveryMissed(app string, order ordering) bool {
+// discoveryMissed tells whether all that could not be applied for an Application was of kinds that had been there, in as many
+// attempts as have failed.
+func (t *trials) discoveryMissed(app string, order ordering, retries int) bool {
 	log, err := os.ReadFile(filepath.Join(t.Dir, "logs", "argocd-application-controller.log"))
 	t.must(err)
 	unknown, only := unknownKinds(string(log), app)
-	if !only || len(unknown) == 0 {
+	if !only || len(unknown) < retries {
 		return false
 	}
 	var definitions apiextensionsv1.CustomResourceDefinitionList

@@ -10,8 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/argoproj/gitops-engine/pkg/sync/syncwaves"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tidegate/tidegate/plugin/manifest"
@@ -40,6 +43,13 @@ var withOwnOperator = []string{"cert-manager", "sealed-secrets"}
 // racing are sets whose custom resources are refused without waves, unless the API server has yet to notice the webhook
 // that was applied just before.
 var racing = []string{"cert-manager", "operator-with-webhook", "webhook-certificate"}
+
+// marked are the custom resources on which the webhook of a set leaves a mark, when it is asked. One that the API server has
+// yet to notice is not.
+var marked = map[string]schema.GroupVersionKind{
+	"operator-with-webhook": {Group: "example.com", Version: "v1", Kind: "WidgetList"},
+	"webhook-certificate":   {Group: "example.net", Version: "v1", Kind: "GadgetList"},
+}
 
 // tooEarly are sets some of whose pods are started before a Secret that they name is there, when nothing orders them. If
 // none waited, the test would not notice that waves have no effect.
@@ -92,6 +102,7 @@ func TestDeadlocks(t *testing.T) {
 
 	s.show("first-attempt", trials.attempts(all))
 	trials.judge(all)
+	trials.judgeWebhooks()
 	s.document("docs/first-attempt.md", trials.document(all))
 	var written []string
 	for _, set := range all {
@@ -110,11 +121,43 @@ func (t *trials) judge(all []sets.Set) {
 		if len(planned.waited) > 0 != slices.Contains(inCircles, set.Name) {
 			t.Errorf("%s with Tidegate's waves: pods waited for %q", set.Name, planned.waited)
 		}
+		if waves := t.wavesOf(set.Name + "-planned"); len(waves) < 2 {
+			t.Errorf("%s with Tidegate's waves has one wave, %v", set.Name, waves)
+		}
 		if unplanned.kind == stuck {
 			t.Errorf("%s without waves: %s", set.Name, unplanned)
 		}
 		if len(unplanned.waited) > 0 != slices.Contains(tooEarly, set.Name) {
 			t.Errorf("%s without waves: pods waited for %q", set.Name, unplanned.waited)
+		}
+	}
+}
+
+// wavesOf are the waves of an Application's manifests.
+func (t *trials) wavesOf(app string) []int {
+	manifests, err := t.ArgoCD.Manifests(t.Context(), "main", t.application(app))
+	t.must(err)
+	var waves []int
+	for _, object := range manifests {
+		waves = append(waves, syncwaves.Wave(object))
+	}
+	slices.Sort(waves)
+	return slices.Compact(waves)
+}
+
+// judgeWebhooks fails the test if a webhook has not seen what it is to see, where waves are planned.
+func (t *trials) judgeWebhooks() {
+	for name, kind := range marked {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(kind)
+		t.must(t.orders[0].cluster.List(t.Context(), list))
+		if len(list.Items) == 0 {
+			t.Errorf("%s: there is no %s", name, kind.Kind)
+		}
+		for _, object := range list.Items {
+			if object.GetAnnotations()["seen-by-webhook"] != "yes" {
+				t.Errorf("%s with Tidegate's waves: %s %s was applied before its webhook was asked", name, object.GetKind(), object.GetName())
+			}
 		}
 	}
 }

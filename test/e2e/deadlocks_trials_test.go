@@ -24,6 +24,8 @@ import (
 type outcome struct {
 	kind    string
 	retries int64
+	// forgiven are retries that do not count.
+	forgiven int64
 	// reason is what it waits for, or what failed.
 	reason string
 	// waited is what pods were started without.
@@ -40,11 +42,19 @@ const (
 func (o outcome) String() string {
 	switch {
 	case o.kind == afterRetries:
-		return fmt.Sprintf("%d retries", o.retries)
+		return counted(o.retries)
 	case o.reason != "":
 		return o.kind + ": " + o.reason
 	}
 	return o.kind
+}
+
+// counted says how many retries there were.
+func counted(retries int64) string {
+	if retries == 1 {
+		return "1 retry"
+	}
+	return fmt.Sprintf("%d retries", retries)
 }
 
 // trials are sets that are synced in all orders.

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -55,9 +56,9 @@ func deletion(s *suite) {
 	}
 }
 
-// claimWithItsPods checks that Argo CD asks for the claim's deletion and for that of the Deployment that uses it in one go,
-// between which nothing ends. That the claim then ends after the pods is Kubernetes' doing, with waves and without. What waves
-// could do is have the claim go first, alone: then neither would ever end, as claimWaits shows.
+// claimWithItsPods checks that a claim ends after its pods, which is Kubernetes' doing, and that Argo CD asks for its deletion and
+// for that of the Deployment that uses it in one go, between which nothing ends. Waves could have the claim go first, alone: then
+// neither would ever end, as claimWaits shows.
 func (s *suite) claimWithItsPods(history *controlplane.History) {
 	s.Helper()
 	claim := s.first(history, "the claim's deletion", isClaim, deleting)
@@ -65,6 +66,10 @@ func (s *suite) claimWithItsPods(history *controlplane.History) {
 	between, err := history.Changes(func(c controlplane.Change) bool { return gone(c) && claim.At < c.At && c.At < store.At })
 	if err != nil || len(between) > 0 {
 		s.Errorf("%s, then %v, then %s: %v", claim, between, store, err)
+	}
+	pod, end := s.first(history, "the end of the store's pod", isStorePod, gone), s.first(history, "the end of the claim", isClaim, gone)
+	if end.At < pod.At {
+		s.Errorf("%s, before %s", end, pod)
 	}
 }
 
@@ -103,7 +108,8 @@ func (s *suite) delivered(name string, parameters map[string]string) *controlpla
 	history, err := s.Staging.Record(s.Context(), name,
 		widgetOf(name),
 		schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"},
-		schema.GroupVersionKind{Version: "v1", Kind: "PersistentVolumeClaim"})
+		schema.GroupVersionKind{Version: "v1", Kind: "PersistentVolumeClaim"},
+		schema.GroupVersionKind{Version: "v1", Kind: "Pod"})
 	s.must(err)
 	s.until("the operator of "+name+" has taken over its custom resources", func(ctx context.Context) error {
 		for _, widget := range []string{"first", "second"} {
@@ -152,6 +158,10 @@ var (
 	isStore    = named("Deployment", "store")
 	isClaim    = named("PersistentVolumeClaim", "data")
 )
+
+func isStorePod(c controlplane.Change) bool {
+	return c.Object.GetKind() == "Pod" && strings.HasPrefix(c.Object.GetName(), "store-")
+}
 
 // deleting is a change of an object that somebody has deleted.
 func deleting(c controlplane.Change) bool {

@@ -125,8 +125,14 @@ func (s *suite) generatorSlow() {
 	s.everythingWorks()
 }
 
+// generatorRestarted has Argo CD ask while the generator ends and starts, from its first moment on.
 func (s *suite) generatorRestarted() {
+	var asked errgroup.Group
+	for _, set := range applicationSets {
+		asked.Go(func() error { return s.Generate(s.Context(), set) })
+	}
 	s.must(s.Tidegate.RestartGenerator(s.Context()))
+	s.must(asked.Wait())
 	s.everythingWorks()
 }
 
@@ -178,7 +184,7 @@ func (s *suite) comparedInVain(name, want string) {
 
 func (s *suite) repoServerKilled() {
 	s.ArgoCD.RepoServer.Kill()
-	for _, name := range []string{"payments-api-staging", "payments-api-production"} {
+	for _, name := range append(inStaging, inProduction...) {
 		s.comparedInVain(name, "connection refused")
 	}
 	s.must(s.ArgoCD.StartRepoServer(s.Context()))
@@ -241,12 +247,10 @@ type watched struct {
 func (s *suite) watchApplications() *watched {
 	s.Helper()
 	w := &watched{pods: map[*controlplane.Cluster]map[string]string{}, audits: map[*controlplane.Cluster]*controlplane.Audit{}}
-	var err error
 	for _, cluster := range []*controlplane.Cluster{s.Staging, s.Production} {
-		w.pods[cluster] = s.workloads(cluster)
-		w.audits[cluster], err = cluster.Audit()
-		s.must(err)
+		w.pods[cluster], w.audits[cluster] = s.workloads(cluster), s.audit(cluster)
 	}
+	var err error
 	w.before, err = s.Applications(s.Context())
 	s.must(err)
 	w.history, err = s.Staging.Record(s.Context(), controlplane.Namespace, v1alpha1.ApplicationSchemaGroupVersionKind)

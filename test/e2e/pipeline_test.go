@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -45,8 +46,7 @@ func TestPipeline(t *testing.T) {
 // limitedRights tries, as Argo CD is on production, what its credentials must not allow. That they allow what it needs is seen
 // when it syncs.
 func (s *suite) limitedRights() {
-	deployer, err := client.New(s.Production.ConfigFor(controlplane.Deployer), client.Options{Scheme: controlplane.Scheme})
-	s.must(err)
+	deployer := s.registered("production")
 	all, hook := metav1.ObjectMeta{Name: "all"}, admissionv1.WebhookClientConfig{URL: new(string)}
 	for what, err := range map[string]error{
 		"create a ClusterRole": deployer.Create(s.Context(), &rbacv1.ClusterRole{ObjectMeta: all}),
@@ -64,6 +64,20 @@ func (s *suite) limitedRights() {
 			s.Errorf("Argo CD may %s on production: %v", what, err)
 		}
 	}
+}
+
+// registered is a client of a cluster with the credentials that Argo CD has been given.
+func (s *suite) registered(cluster string) client.Client {
+	s.Helper()
+	secret := &corev1.Secret{}
+	s.must(s.Staging.Get(s.Context(), client.ObjectKey{Namespace: controlplane.Namespace, Name: "cluster-" + cluster}, secret))
+	known := v1alpha1.Cluster{Server: string(secret.Data["server"])}
+	s.must(json.Unmarshal(secret.Data["config"], &known.Config))
+	config, err := known.RawRestConfig()
+	s.must(err)
+	out, err := client.New(config, client.Options{Scheme: controlplane.Scheme})
+	s.must(err)
+	return out
 }
 
 // part runs a part of a test. The next ones cannot do without it.

@@ -14,8 +14,7 @@ import (
 )
 
 func (s *suite) promotion() {
-	audit, err := s.Production.Audit()
-	s.must(err)
+	staging, production := s.audit(s.Staging), s.audit(s.Production)
 	before := s.workloads(s.Production)
 	synced := s.application("payments-api-production").Status.OperationState.StartedAt
 	started := revisionOf(s.application("payments-api-production"))
@@ -23,6 +22,7 @@ func (s *suite) promotion() {
 	revision := s.promote("staging", "sha-a1b2c3d", "sha-0ddba11")
 	s.untilReported("Synced", "Healthy", "payments-api-staging")
 	s.runs(s.Staging, "payments-staging", "sha-0ddba11", 2)
+	s.touched(s.Staging, staging)
 	if got := s.compared("payments-api-production"); got.Status.Sync.Status != "Synced" || got.Status.Sync.Revision != revision {
 		s.Errorf("production is %+v, want it Synced at %s: its manifests are what they were", got.Status.Sync, revision)
 	}
@@ -32,10 +32,11 @@ func (s *suite) promotion() {
 	if got := s.compared("payments-api-production"); got.Operation != nil || got.Status.OperationState.StartedAt != synced {
 		s.Errorf("production was synced with nobody asking for it: %+v", got.Status.OperationState)
 	}
-	s.untouched(s.Production, audit, before)
+	s.untouched(s.Production, production, before)
 
 	s.must(s.Sync(s.Context(), "payments-api-production"))
 	s.untilReported("Synced", "Healthy", "payments-api-production")
+	s.touched(s.Production, production)
 	s.runs(s.Production, "payments-production", "v1.5.0", 5)
 	s.told("devops-oncall", "payments-api-production: Succeeded, started by a human, "+s.web()+"/compare/"+started+"..."+released)
 }
@@ -80,15 +81,37 @@ func (s *suite) workloads(cluster *controlplane.Cluster) map[string]string {
 	return pods
 }
 
-// untouched fails the test if Argo CD has written to a cluster since an audit began, or if pods are other ones than before.
-func (s *suite) untouched(cluster *controlplane.Cluster, audit *controlplane.Audit, before map[string]string) {
+// audit begins an audit of a cluster.
+func (s *suite) audit(cluster *controlplane.Cluster) *controlplane.Audit {
+	s.Helper()
+	audit, err := cluster.Audit()
+	s.must(err)
+	return audit
+}
+
+// writesOfArgoCD are what Argo CD has written to a cluster since an audit began, outside of its own namespace.
+func (s *suite) writesOfArgoCD(audit *controlplane.Audit) []controlplane.Write {
 	s.Helper()
 	argoCD := []string{controlplane.Deployer, controlplane.ServiceAccount("argocd-application-controller")}
 	writes, err := audit.Writes(func(w controlplane.Write) bool {
 		return slices.Contains(argoCD, w.User) && w.Namespace != controlplane.Namespace
 	})
 	s.must(err)
-	if len(writes) > 0 {
+	return writes
+}
+
+// touched fails the test unless an audit has seen Argo CD write to a cluster: untouched would see nothing either.
+func (s *suite) touched(cluster *controlplane.Cluster, audit *controlplane.Audit) {
+	s.Helper()
+	if len(s.writesOfArgoCD(audit)) == 0 {
+		s.Errorf("Argo CD has synced to cluster %s, and nobody has seen it write", cluster.Name)
+	}
+}
+
+// untouched fails the test if Argo CD has written to a cluster since an audit began, or if pods are other ones than before.
+func (s *suite) untouched(cluster *controlplane.Cluster, audit *controlplane.Audit, before map[string]string) {
+	s.Helper()
+	if writes := s.writesOfArgoCD(audit); len(writes) > 0 {
 		s.Errorf("Argo CD has written to cluster %s: %v", cluster.Name, writes)
 	}
 	if after := s.workloads(cluster); !maps.Equal(before, after) {

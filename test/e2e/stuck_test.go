@@ -52,7 +52,7 @@ const (
 // Where nobody is to wait for the deadline it is Kubernetes' own, which does not pass while a test runs.
 var rollouts = []rollout{
 	{name: "stuck-unplanned", heading: "Argo CD, no waves", waves: "off", path: "stuck-patiently", deadline: 600, fate: atOnce},
-	{name: "stuck-planned", heading: "Argo CD, Tidegate's waves", waves: "tiers", path: "stuck", deadline: 60, fate: never},
+	{name: "stuck-planned", heading: "Argo CD, Tidegate's waves", waves: "tiers", path: "stuck", deadline: 90, fate: never},
 	{name: "web-staging", heading: "the same, and the generator releases superseded operations", waves: "tiers", deadline: 600, fate: released},
 }
 
@@ -77,8 +77,8 @@ func stuckRollout(s *suite) {
 			return controlplane.Synced(app)
 		})
 	}
-	repaired := time.Now()
 	repair := s.tag("broken", "repaired")
+	repaired := time.Now()
 	rows := []string{"| with | `progressDeadlineSeconds` | the repair is applied |", "|---|---|---|"}
 	var times strings.Builder
 	for _, r := range rollouts {

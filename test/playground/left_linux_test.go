@@ -29,7 +29,7 @@ const ports = 2*2 + 2 + 4 + 1 + 1 + 1
 // everything is what runs for a playground, and what that listens on. The test fails unless all of its servers are there.
 func (p *playground) everything() ([]proc, []socket) {
 	p.Helper()
-	all := p.descendants()
+	all, sockets := p.running()
 	got := map[string]int{}
 	for _, one := range all {
 		if one.parent == p.Process.Pid {
@@ -39,12 +39,19 @@ func (p *playground) everything() ([]proc, []socket) {
 	if diff := cmp.Diff(servers, got); diff != "" {
 		p.Errorf("servers of the playground (-want +got):\n%s", diff)
 	}
-	sockets, err := listening(append(all, proc{pid: p.Process.Pid}))
-	p.must(err)
-	p.Logf("%d processes listen on %d sockets", len(all)+1, len(sockets))
 	if len(sockets) < ports {
 		p.Errorf("the playground listens only on %v", sockets)
 	}
+	return all, sockets
+}
+
+// running is what runs for a playground now, and what that listens on.
+func (p *playground) running() ([]proc, []socket) {
+	p.Helper()
+	all := p.descendants()
+	sockets, err := listening(append(all, proc{pid: p.Process.Pid}))
+	p.must(err)
+	p.Logf("%d processes listen on %d sockets", len(all)+1, len(sockets))
 	return all, sockets
 }
 

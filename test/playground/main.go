@@ -1,5 +1,6 @@
 // Command playground starts two clusters, Argo CD and Tidegate on this machine, with the example repository, and leaves
-// them running until it is interrupted. Nothing is installed, and nothing stays.
+// them running until it is interrupted. Nothing is installed, and nothing stays but what was built: in bin/, and in the user's
+// cache.
 package main
 
 import (
@@ -26,7 +27,7 @@ func main() {
 func run(ctx context.Context) (err error) {
 	stack, err := controlplane.New(ctx, controlplane.Options{Progress: os.Stderr})
 	if stack != nil {
-		defer func() { err = end(stack, err) }()
+		defer func() { err = end(ctx, stack, err) }()
 	}
 	if err != nil {
 		return err
@@ -38,8 +39,11 @@ func run(ctx context.Context) (err error) {
 	return stack.Wait(ctx)
 }
 
-// end stops the servers. Their logs stay when something went wrong.
-func end(stack *controlplane.Stack, failure error) error {
+// end stops the servers. Their logs stay when something went wrong, which it did not when somebody has interrupted them.
+func end(ctx context.Context, stack *controlplane.Stack, failure error) error {
+	if ctx.Err() != nil {
+		failure = nil
+	}
 	fmt.Fprintln(os.Stderr, "stopping")
 	if err := stack.Stop(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)

@@ -8,12 +8,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -45,6 +47,23 @@ func TestTheFirstHalfHour(t *testing.T) {
 		}
 	}
 	p.interrupt()
+}
+
+// TestNothingStaysOfAPlaygroundThatIsInterruptedWhileItStarts presses Ctrl-C before there is anything to try.
+func TestNothingStaysOfAPlaygroundThatIsInterruptedWhileItStarts(t *testing.T) {
+	p, _ := launch(t)
+	p.untilSays("starting Argo CD\n")
+	folders, err := filepath.Glob(filepath.Join(p.temporary, "*"))
+	p.must(err)
+	if len(folders) == 0 {
+		t.Errorf("nothing is in %s while it starts", p.temporary)
+	}
+	all, sockets := p.running()
+	p.ends()
+	p.untilNothingIsLeft(all, sockets)
+	if folders, err = filepath.Glob(filepath.Join(p.temporary, "*")); err != nil || len(folders) > 0 {
+		p.Errorf("%v are left: %v", folders, err)
+	}
 }
 
 // TestNothingOutlivesAPlaygroundThatIsKilled kills one that cannot end its servers any more.
@@ -91,8 +110,10 @@ var promises = []promise{
 		look: `kubectl get deployment payments-api --namespace payments-staging --output jsonpath='{.status.readyReplicas}'`, then: `^3$`,
 	},
 	{
+		// What was scaled is as it was then, after Argo CD has repaired something else of the same Application.
 		command: "label service", shows: []string{`labeled`},
-		look: `kubectl get service payments-api --namespace payments-staging --output jsonpath='{.metadata.labels.app}'`, then: `^payments-api$`,
+		look: `kubectl get service,deployment payments-api --namespace payments-staging --output jsonpath='{.items[0].metadata.labels.app} {.items[1].spec.replicas}'`,
+		then: `^payments-api 3$`,
 	},
 }
 
@@ -108,19 +129,48 @@ type playground struct {
 	// setting is what the person's shell has been told before.
 	setting string
 	tried   map[string]bool
-	printed bytes.Buffer
+	printed printed
+	// temporary is its folder for temporary files.
+	temporary string
+}
+
+// printed is what a program prints, while it does.
+type printed struct {
+	mutex sync.Mutex
+	text  bytes.Buffer
+}
+
+func (p *printed) Write(text []byte) (int, error) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.text.Write(text)
+}
+
+func (p *printed) String() string {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.text.String()
+}
+
+// launch starts a playground.
+func launch(t *testing.T) (p *playground, output io.Reader) {
+	t.Helper()
+	temporary, err := os.MkdirTemp("", "") // the path of a socket must be short
+	p = &playground{T: t, Cmd: exec.Command(os.Args[0]), tried: map[string]bool{}, temporary: temporary}
+	p.must(err)
+	p.Env = append(os.Environ(), started+"=1", "TMPDIR="+temporary)
+	p.Stderr = &p.printed
+	output, err = p.StdoutPipe()
+	p.must(err)
+	p.must(process.StartWith(p.Cmd, syscall.SIGTERM)) // also if go test just ends this
+	t.Cleanup(p.end)
+	return p, output
 }
 
 // open starts a playground, and waits until it has said what to try.
 func open(t *testing.T) *playground {
 	t.Helper()
-	p := &playground{T: t, Cmd: exec.Command(os.Args[0]), tried: map[string]bool{}}
-	p.Env = append(os.Environ(), started+"=1")
-	p.Stderr = &p.printed
-	output, err := p.StdoutPipe()
-	p.must(err)
-	p.must(process.StartWith(p.Cmd, syscall.SIGTERM)) // also if go test just ends this
-	t.Cleanup(p.end)
+	p, output := launch(t)
 	for lines := bufio.NewReader(output); !strings.Contains(p.instructions, "Ctrl-C ends everything."); {
 		line, err := lines.ReadString('\n')
 		p.instructions += line
@@ -131,9 +181,10 @@ func open(t *testing.T) *playground {
 	return p
 }
 
-// end kills a playground that a test has left, and shows what it said.
+// end kills a playground that a test has left, and shows what it said. What it has written stays then.
 func (p *playground) end() {
 	if p.ProcessState != nil {
+		p.must(os.RemoveAll(p.temporary))
 		return
 	}
 	err := errors.Join(p.Process.Kill(), p.Wait())
@@ -199,6 +250,29 @@ func (p *playground) until(command string, wants ...string) {
 	}))
 }
 
+// untilSays waits until the playground has said something of what it does.
+func (p *playground) untilSays(text string) {
+	p.Helper()
+	ctx, cancel := context.WithTimeout(p.Context(), patience)
+	defer cancel()
+	p.must(controlplane.Until(ctx, "the playground says "+text, func(context.Context) error {
+		if said := p.printed.String(); !strings.Contains(said, text) {
+			return fmt.Errorf("it has said %q", said)
+		}
+		return nil
+	}))
+}
+
+// ends presses Ctrl-C, and waits for the end.
+func (p *playground) ends() {
+	p.Helper()
+	p.must(p.Process.Signal(os.Interrupt))
+	defer time.AfterFunc(patience, func() { _ = p.Process.Kill() }).Stop() // it may be gone
+	if err := p.Wait(); err != nil {
+		p.Error(err, &p.printed)
+	}
+}
+
 // interrupt presses Ctrl-C, and looks for what is left.
 func (p *playground) interrupt() {
 	p.Helper()
@@ -208,11 +282,7 @@ func (p *playground) interrupt() {
 		p.Fatal("nobody is told where the logs are: ", p.instructions)
 	}
 	folder := filepath.Dir(logs[1])
-	p.must(p.Process.Signal(os.Interrupt))
-	defer time.AfterFunc(patience, func() { _ = p.Process.Kill() }).Stop() // it may be gone
-	if err := p.Wait(); err != nil {
-		p.Error(err, &p.printed)
-	}
+	p.ends()
 	// What these have started may take a moment longer.
 	running, err := stillRunning(all)
 	p.must(err)

@@ -1,6 +1,8 @@
 package servers
 
 import (
+	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -119,4 +121,23 @@ func TestWhatIsBuiltIsNotBuiltAgain(t *testing.T) {
 			t.Errorf("a program that does not compile was built into %s", dir)
 		}
 	}
+}
+
+// Ctrl-C is ignored for the minutes that another build takes if this fails.
+func TestWhoWaitsForAnotherBuildCanBeInterrupted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	unlock, err := lock(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	interrupted, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	if _, err := lock(interrupted, path); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	unlock()
+	if unlock, err = lock(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	unlock()
 }
