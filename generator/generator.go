@@ -38,6 +38,14 @@ type Answer struct {
 // Size is how many parameter sets an answer has.
 func (a *Answer) Size() int { return max(len(a.Sets), a.Count) }
 
+// Empty tells whether there is no parameter set in what would be sent.
+func (a *Answer) Empty() bool {
+	if a.Body != nil {
+		return a.Count == 0 || len(a.Body) == 0
+	}
+	return len(a.Sets) == 0
+}
+
 // Answerer answers. Implementations wrap one another. An error is a *params.InputError where the request is at fault, a
 // *params.Refusal where the repository and the clusters do not fit together; any other means that something is not known.
 type Answerer interface {

@@ -94,7 +94,7 @@ func (f *generatorFlags) serveCluster(ctx context.Context, c *cobra.Command, opt
 	if err != nil {
 		return err
 	}
-	o.Log = options.Log
+	o.Log, o.AnswerTime = options.Log, f.limits.Answer
 	// What client-go complains of, an Event that may not be written among it, stands in the log with all else.
 	klog.SetSlogLogger(o.Log)
 	generator, err := incluster.New(o)

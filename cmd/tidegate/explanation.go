@@ -15,6 +15,7 @@ import (
 var states = map[guard.State]string{
 	guard.Demanded: "is demanded", guard.Stays: "stays", guard.Comes: "comes with the next answer", guard.Waits: "waits", guard.Held: "is held",
 	guard.Goes: "goes with the next answer", guard.Going: "is being deleted", guard.Frozen: "stays as it is", guard.Absent: "does not exist",
+	guard.Unknown: "may change with the next answer",
 }
 
 func writeExplanation(out io.Writer, e *guard.Explanation) error {
@@ -76,6 +77,8 @@ func writeSummary(out io.Writer, set guard.Summary) {
 	switch n := len(set.Applications); {
 	case set.Frozen != "":
 		fmt.Fprintf(out, "%s: %d Applications stay as they are, and %d wait: %s\n", set.ApplicationSet, count[guard.Frozen], count[guard.Waits], set.Frozen)
+	case set.Unknown != "":
+		fmt.Fprintf(out, "%s: what becomes of its %d Applications cannot be told: %s\n", set.ApplicationSet, n, set.Unknown)
 	case count[guard.Demanded] == n:
 		fmt.Fprintf(out, "%s: %d Applications are demanded at revision %s\n", set.ApplicationSet, n, set.Revision)
 	default:

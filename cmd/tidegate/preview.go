@@ -17,11 +17,16 @@ import (
 	"github.com/tidegate/tidegate/manifests"
 )
 
+// previewFlags say what is computed, and how it is shown.
+type previewFlags struct {
+	from         sources
+	options      preview.Options
+	files        []string
+	output, diff string
+}
+
 func newPreview() *cobra.Command {
-	var from sources
-	var options preview.Options
-	var files []string
-	var output, diff string
+	var f previewFlags
 	command := &cobra.Command{
 		Use:   "preview",
 		Short: "Show the Applications that Argo CD will create, without a cluster",
@@ -47,53 +52,61 @@ Exit codes: 0 computed, and the same; 1 there would be no answer, for what the m
   # Is what was written by hand the same?
   tidegate preview --clusters-file clusters.yaml --service payments-api --diff clusters/staging/argocd-apps`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if !slices.Contains(previewFormats, output) {
-				return cli.Usage(fmt.Errorf("--output: %q is none of %s", output, strings.Join(previewFormats, ", ")))
-			}
-			if output == applicationSetFormat {
-				return writeRolling(c, from, options.Services)
-			}
-			var err error
-			if options.ApplicationSets, err = applicationSets(files); err != nil {
-				return err
-			}
-			answerer, closeSources, err := from.open()
-			if err != nil {
-				return err
-			}
-			defer func() { _ = closeSources() }()
-			options.Answerer = answerer
-			if len(files) == 0 {
-				options.ApplicationSets = shipped(c, options)
-			}
-			shown := newProgress(c.ErrOrStderr())
-			options.Progress = shown.update
-			result, err := preview.Run(c.Context(), options)
-			shown.clear()
-			if err != nil {
-				return err
-			}
-			for _, warning := range result.Lines() {
-				fmt.Fprintln(c.ErrOrStderr(), "warning: "+warning)
-			}
-			if diff != "" {
-				return compare(c, diff, result.Applications)
-			}
-			return preview.Write(c.OutOrStdout(), result.Applications, output)
-		},
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
 	}
-	from.register(command)
+	f.from.register(command)
 	flags := command.Flags()
-	flags.StringArrayVarP(&files, "applicationset", "f", nil, "a file of ApplicationSets; may be repeated (default: those of services and of cluster configuration that Tidegate ships)")
-	flags.StringArrayVar(&options.Services, "service", nil, "only this service; may be repeated")
-	flags.StringArrayVar(&options.Environments, "environment", nil, "only this environment; may be repeated")
-	flags.StringVarP(&output, "output", "o", "table", "how the Applications are shown: "+strings.Join(previewFormats, ", ")+", the last being the ApplicationSet that rolls a service out in steps")
-	flags.StringVar(&diff, "diff", "", "a file or folder of hand-written Applications to compare with")
+	flags.StringArrayVarP(&f.files, "applicationset", "f", nil, "a file of ApplicationSets; may be repeated (default: those of services and of cluster configuration that Tidegate ships)")
+	flags.StringArrayVar(&f.options.Services, "service", nil, "only this service; may be repeated")
+	flags.StringArrayVar(&f.options.Environments, "environment", nil, "only this environment; may be repeated")
+	flags.StringVarP(&f.output, "output", "o", "table", "how the Applications are shown: "+strings.Join(previewFormats, ", ")+", the last being the ApplicationSet that rolls a service out in steps")
+	flags.StringVar(&f.diff, "diff", "", "a file or folder of hand-written Applications to compare with")
 	if err := command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(previewFormats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag does not exist: a mistake in this program
 	}
 	return command
+}
+
+func (f *previewFlags) run(c *cobra.Command) error {
+	if !slices.Contains(previewFormats, f.output) {
+		return cli.Usage(fmt.Errorf("--output: %q is none of %s", f.output, strings.Join(previewFormats, ", ")))
+	}
+	if f.output == applicationSetFormat {
+		return writeRolling(c, f.from, f.options.Services)
+	}
+	result, err := f.compute(c)
+	if err != nil {
+		return err
+	}
+	for _, warning := range result.Lines() {
+		fmt.Fprintln(c.ErrOrStderr(), "warning: "+warning)
+	}
+	if f.diff != "" {
+		return compare(c, f.diff, result.Applications)
+	}
+	return preview.Write(c.OutOrStdout(), result.Applications, f.output)
+}
+
+// compute computes the Applications, and shows how far it is.
+func (f *previewFlags) compute(c *cobra.Command) (*preview.Result, error) {
+	sets, err := applicationSets(f.files)
+	if err != nil {
+		return nil, err
+	}
+	answerer, closeSources, err := f.from.open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = closeSources() }()
+	options := f.options
+	options.ApplicationSets, options.Answerer = sets, answerer
+	if len(f.files) == 0 {
+		options.ApplicationSets = shipped(c, options)
+	}
+	shown := newProgress(c.ErrOrStderr())
+	defer shown.clear()
+	options.Progress = shown.update
+	return preview.Run(c.Context(), options)
 }
 
 // applicationSetFormat shows no Applications but what rolls them out.

@@ -67,7 +67,7 @@ func Decide(world World) (*Decision, error) {
 			"Where it was deleted, they are being deleted with it, or it is to be made again", len(world.Live), world.Live[0].Name)
 	case set == nil:
 		return world.unguarded(Preview)
-	case set.Annotations[GuardAnnotation] == guardOff:
+	case SwitchedOff(set):
 		return world.unguarded(GuardOff)
 	default:
 		if partial := seeThrough(&set.Spec); partial != "" {

@@ -11,9 +11,9 @@ import (
 
 // Decision is an answer, and what is to be known about it.
 type Decision struct {
-	// Parameters are the parameter sets, never none: first those that are desired, in their order, then those that are held,
-	// byte for byte as the Applications' annotations have them, but for keys that those lack which an older version has written.
-	// They share memory and must not be changed.
+	// Parameters are the parameter sets, never none: first the desired ones, in their order, then the held ones, byte for byte as
+	// their annotations have them. Keys that an older version did not write are added, empty. They share memory and must not be
+	// changed.
 	Parameters []json.RawMessage
 	// Doubt says why everything stays as it is; empty where it does not.
 	Doubt string

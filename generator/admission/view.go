@@ -9,6 +9,7 @@ import (
 
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 
+	"github.com/tidegate/tidegate/generator/live"
 	"github.com/tidegate/tidegate/generator/params"
 )
 
@@ -16,6 +17,9 @@ import (
 const GuardAnnotation = "tidegate.dev/guard"
 
 const guardOff = "off"
+
+// SwitchedOff tells whether an ApplicationSet has its guard switched off.
+func SwitchedOff(set *live.ApplicationSet) bool { return set.Annotations[GuardAnnotation] == guardOff }
 
 var (
 	wholeName = regexp.MustCompile(`^\{\{-?\s*\.tidegate\.name\s*-?\}\}$`)

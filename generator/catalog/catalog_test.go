@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tidegate/tidegate/generator/live/share"
 	"github.com/tidegate/tidegate/plugin/manifest"
 	"github.com/tidegate/tidegate/plugin/render"
 )
@@ -434,5 +436,33 @@ func TestReadersAtTheSameTimeShareTheWork(t *testing.T) {
 	}
 	if got := renderer.renders.Load(); got != 2 {
 		t.Errorf("%d renders of 2 overlays", got)
+	}
+}
+
+// panicking is a source, and a renderer, that has a mistake in it.
+type panicking struct {
+	Source
+	render.Renderer
+}
+
+func (panicking) Open(context.Context) (*Revision, error) { panic("index out of range") }
+
+func (panicking) Render(context.Context, render.Request) (*render.Result, error) {
+	panic("index out of range")
+}
+
+// One commit ends every replica, again and again, if this fails.
+func TestAPanicIsAnErrorAndEndsNoProcess(t *testing.T) {
+	working, _, _ := folderCatalog(t, repository)
+	for name, c := range map[string]*Catalog{
+		"of the source": New(panicking{}, working.renderer), "of the renderer": New(working.source, panicking{}),
+	} {
+		for range 2 {
+			_, err := c.Read(t.Context())
+			var panicked *share.PanicError
+			if !errors.As(err, &panicked) || panicked.Cause != "index out of range" || !strings.Contains(string(panicked.Stack), "catalog.panicking.") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
 	}
 }

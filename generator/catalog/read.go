@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/tidegate/tidegate/generator/live/share"
 	"github.com/tidegate/tidegate/internal/platform"
 	"github.com/tidegate/tidegate/plugin/render"
 )
@@ -44,7 +46,10 @@ func New(source Source, renderer render.Renderer) *Catalog {
 // means that nothing certain is known of the repository: the source cannot be read, or what it holds is no config
 // repository.
 func (c *Catalog) Read(ctx context.Context) (*View, error) {
-	result := c.flight.DoChan("", func() (any, error) { return c.read(context.WithoutCancel(ctx)) })
+	result := c.flight.DoChan("", func() (_ any, err error) {
+		defer recovered(&err)
+		return c.read(context.WithoutCancel(ctx))
+	})
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -53,6 +58,14 @@ func (c *Catalog) Read(ctx context.Context) (*View, error) {
 			return nil, r.Err
 		}
 		return r.Val.(*View), nil
+	}
+}
+
+// recovered makes an error of a panic, which would end the process where nobody can recover from it: one commit would end every
+// replica.
+func recovered(err *error) {
+	if cause := recover(); cause != nil {
+		*err = &share.PanicError{Cause: cause, Stack: debug.Stack()}
 	}
 }
 
@@ -151,6 +164,7 @@ func (c *Catalog) fill(ctx context.Context, tree Tree, view *View) error {
 			continue
 		}
 		group.Go(func() (err error) {
+			defer recovered(&err)
 			rendered.Add(1)
 			results[i], err = c.learn(ctx, tree, folder)
 			return err

@@ -52,8 +52,12 @@ func parseValues(text string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(documents) == 0 {
+	switch len(documents) {
+	case 0:
 		return nil, nil
+	case 1:
+	default:
+		return nil, fmt.Errorf("%s has %d YAML documents; want one", ValuesAnnotation, len(documents))
 	}
 	values := map[string]string{}
 	if err := documents[0].Decode(&values); err != nil {

@@ -144,6 +144,8 @@ func TestTheFleetIsWhatArgoCDListsTheImplicitClusterIncluded(t *testing.T) {
 func TestABrokenClusterSecretFailsTheWholeFleetAndIsNamed(t *testing.T) {
 	values := secret("values", "https://values", nil)
 	values.Annotations[fleet.ValuesAnnotation] = "REPLICAS: 3"
+	twice := secret("values", "https://values", nil)
+	twice.Annotations[fleet.ValuesAnnotation] = "REGION: eu\n---\nREGION: us\n"
 	for _, test := range []struct {
 		name    string
 		secrets []runtime.Object
@@ -154,6 +156,7 @@ func TestABrokenClusterSecretFailsTheWholeFleetAndIsNamed(t *testing.T) {
 			"cluster Secret argocd/cluster-a: server is missing or not a URL such as https://kubernetes.default.svc, without user and password"},
 		{"a password in the URL", []runtime.Object{secret("a", "https://admin:s3cr3t@a", nil)},
 			"cluster Secret argocd/cluster-a: server is missing or not a URL such as https://kubernetes.default.svc, without user and password"},
+		{"values of two documents", []runtime.Object{twice}, "cluster Secret argocd/cluster-values: tidegate.dev/values has 2 YAML documents; want one"},
 		{"values that are none", []runtime.Object{values},
 			`cluster Secret argocd/cluster-values: tidegate.dev/values:1: REPLICAS: want a string; write "3", in quotes`},
 		{"one server twice", []runtime.Object{secret("a", "https://a", nil), secret("b", "https://a/", nil)},

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"maps"
@@ -57,9 +58,9 @@ func (g *Guard) Served(applicationSet string) string {
 	return g.served.byName[applicationSet]
 }
 
-// Wanted is the digest of what an ApplicationSet would be answered now. People are told of that decision as of an answer:
-// what is held changes nothing in the answer, so that nobody would ask, and who asks may ask another replica, which tells nobody. An
-// error means that there would be no answer.
+// Wanted is the digest of what an ApplicationSet would be answered now. It reports the decision as Answer does: what is held
+// leaves the answer as it was, so Argo CD may not ask, or may ask a replica that does not lead. An error means that there would
+// be no answer.
 func (g *Guard) Wanted(ctx context.Context, applicationSet string) (string, error) {
 	sets := g.Live.ApplicationSets()
 	at := slices.IndexFunc(sets, func(set live.ApplicationSet) bool { return set.Name == applicationSet })
@@ -68,7 +69,7 @@ func (g *Guard) Wanted(ctx context.Context, applicationSet string) (string, erro
 	}
 	c := &considered{set: &sets[at]}
 	if err := g.want(ctx, c); err != nil {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !errors.Is(err, errCombined) {
 			g.unanswered(c.set, err)
 		}
 		return "", err
@@ -82,7 +83,10 @@ func (g *Guard) Wanted(ctx context.Context, applicationSet string) (string, erro
 
 // want decides about an ApplicationSet from what informers have seen, where that can be trusted.
 func (g *Guard) want(ctx context.Context, c *considered) error {
-	request, err := Request(*c.set)
+	request, err := g.asked(c)
+	if c.refusal != nil {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,9 @@ type Options struct {
 	Leads func() bool
 	// Answered is told which ApplicationSet has been answered. Nil: nobody is.
 	Answered func(applicationSet string)
-	Log      *slog.Logger
+	// Time bounds the work on an answer, which goes on when nobody waits for it: 2 min.
+	Time time.Duration
+	Log  *slog.Logger
 	// Now is the clock; nil is the machine's.
 	Now func() time.Time
 }
@@ -75,17 +77,20 @@ func New(options Options) *Guard {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
+	if options.Time == 0 {
+		options.Time = 2 * time.Minute
+	}
 	if options.Confirmed == nil {
 		options.Confirmed = func(string) time.Time { return options.Now() }
 	}
 	return &Guard{Options: options, memory: newMemory()}
 }
 
-// Answer answers an ApplicationSet. Those who ask the same at the same time share the work, as far as it begins after they
-// have asked.
+// Answer answers an ApplicationSet. Equal requests share the work; nobody is given the result of work that began before they
+// asked.
 func (g *Guard) Answer(ctx context.Context, request generator.Request) (*generator.Answer, error) {
 	key := request.ApplicationSet + "\x00" + inputKey(request.Input)
-	answer, err := g.work.Do(ctx, key, answerTime, func(ctx context.Context) (*generator.Answer, error) { return g.answer(ctx, request) })
+	answer, err := g.work.Do(ctx, key, g.Time, func(ctx context.Context) (*generator.Answer, error) { return g.answer(ctx, request) })
 	if err != nil {
 		var panicked *share.PanicError
 		if errors.As(err, &panicked) {
@@ -99,9 +104,6 @@ func (g *Guard) Answer(ctx context.Context, request generator.Request) (*generat
 	}
 	return answer, nil
 }
-
-// answerTime bounds the work that goes on when nobody waits for it.
-const answerTime = 2 * time.Minute
 
 func (g *Guard) answer(ctx context.Context, request generator.Request) (*generator.Answer, error) {
 	c := &considered{}

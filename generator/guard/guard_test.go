@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
@@ -543,5 +544,38 @@ func TestAPreviewIsNoneWhereApplicationsAreLiveThatNoInformerHasSeen(t *testing.
 	var refusal *admission.Refusal
 	if _, err := g.Answer(t.Context(), asked); !errors.As(err, &refusal) || refusal.Kind != admission.Orphaned {
 		t.Errorf("%v", err)
+	}
+}
+
+// slow is a world whose repository takes its time to be read.
+type slow struct {
+	*world
+	takes time.Duration
+}
+
+func (s slow) Read(ctx context.Context) (*catalog.View, error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(s.takes):
+		return s.world.Read(ctx)
+	}
+}
+
+func TestAnAnswerMayTakeAsLongAsIsSaid(t *testing.T) {
+	for _, test := range []struct {
+		most, takes time.Duration
+		want        error
+	}{
+		{0, 119 * time.Second, nil}, {0, 121 * time.Second, context.DeadlineExceeded},
+		{5 * time.Minute, 4 * time.Minute, nil}, {time.Minute, 61 * time.Second, context.DeadlineExceeded},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, "api")
+			g := guard.New(guard.Options{Repository: slow{w, test.takes}, Fleet: w, Live: w, Policy: admission.DefaultPolicy(), Time: test.most})
+			if _, err := g.Answer(t.Context(), asked); !errors.Is(err, test.want) {
+				t.Errorf("%s of %s: %v, want %v", test.takes, test.most, err, test.want)
+			}
+		})
 	}
 }

@@ -13,8 +13,10 @@ import (
 type Summary struct {
 	ApplicationSet string `json:"applicationSet"`
 	Revision       string `json:"revision,omitempty"`
-	// Frozen is why nothing changes: there is no answer, or everything stays as it is. Empty: what Applications says comes about.
-	Frozen string `json:"frozen,omitempty"`
+	// Frozen is why nothing changes: there is no answer, or everything stays as it is. Unknown is why what the next answer changes is
+	// not known. Both empty: what Applications says comes about.
+	Frozen  string `json:"frozen,omitempty"`
+	Unknown string `json:"unknown,omitempty"`
 	// Do is the command that lets go all that is held.
 	Do string `json:"do,omitempty"`
 	// Applications are all of them, sorted by name and without their parameters. Those that nothing happens to have no sentences.
@@ -48,7 +50,12 @@ func (g *Guard) Overview(ctx context.Context, namespace string) ([]Summary, erro
 
 // summary sums a decision up; an error is why there was none.
 func (c *considered) summary(namespace string, err error) Summary {
-	s := Summary{ApplicationSet: c.set.Name, Revision: c.demand.ground.Revision, Frozen: c.frozen(err)}
+	s := Summary{ApplicationSet: c.set.Name, Revision: c.demand.ground.Revision}
+	if errors.Is(err, errCombined) {
+		s.Unknown = err.Error()
+	} else {
+		s.Frozen = c.frozen(err)
+	}
 	if c.decision != nil && c.decision.Digest != "" {
 		s.Do = acknowledge(namespace, c.set.Name, c.decision.Digest)
 	}
@@ -56,16 +63,20 @@ func (c *considered) summary(namespace string, err error) Summary {
 	c.names(names)
 	s.Applications = make([]Explanation, 0, len(names))
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		e := Explanation{Application: name, ApplicationSet: c.set.Name, State: Frozen}
-		if err == nil {
-			e = *c.explain(namespace, name)
-		}
-		if e.Revision, e.Parameters = "", nil; s.Frozen != "" || e.State == Stays || e.State == Demanded {
+		e := c.explanation(namespace, name, err)
+		if e.Revision, e.Parameters = "", nil; s.Frozen+s.Unknown != "" || e.State == Stays || e.State == Demanded {
 			e.Why = nil
 		}
-		s.Applications = append(s.Applications, e)
+		s.Applications = append(s.Applications, *e)
 	}
 	return s
+}
+
+func (c *considered) explanation(namespace, name string, err error) *Explanation {
+	if err != nil {
+		return unlooked(c.set.Name, name, err)
+	}
+	return c.explain(namespace, name)
 }
 
 // frozen is why nothing changes; empty where something may.

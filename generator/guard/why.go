@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -52,6 +53,8 @@ const (
 	Frozen State = "frozen"
 	// Absent is one that nothing demands.
 	Absent State = "absent"
+	// Unknown is one of an ApplicationSet that is answered, and of which it is not known what it asks for.
+	Unknown State = "unknown"
 )
 
 // Why explains an Application.
@@ -64,10 +67,14 @@ func (g *Guard) Why(ctx context.Context, namespace, name string) (*Explanation, 
 	}
 	for _, set := range ownerFirst(g.Live.ApplicationSets(), all, name) {
 		c, err := g.look(ctx, set, all)
-		if err != nil {
-			if isOf(all, set.Name, name) {
-				return &Explanation{Application: name, ApplicationSet: set.Name, State: Frozen, Why: []string{noAnswer(err.Error())}}, nil
-			}
+		switch {
+		case err == nil:
+		case isOf(all, set.Name, name):
+			return unlooked(set.Name, name, err), nil
+		case errors.Is(err, errCombined):
+			doubts = append(doubts, fmt.Sprintf("%s may be of the ApplicationSet %s: %v", name, set.Name, err))
+			continue
+		default:
 			refused = append(refused, fmt.Sprintf("ApplicationSet %s: %v", set.Name, err))
 			continue
 		}
@@ -86,6 +93,15 @@ func (g *Guard) Why(ctx context.Context, namespace, name string) (*Explanation, 
 	return g.absent(ctx, name, known, refused)
 }
 
+// unlooked explains a live Application whose ApplicationSet could not be decided about.
+func unlooked(set, name string, err error) *Explanation {
+	e := &Explanation{Application: name, ApplicationSet: set, State: Frozen, Why: []string{noAnswer(err.Error())}}
+	if errors.Is(err, errCombined) {
+		e.State, e.Why = Unknown, []string{err.Error()}
+	}
+	return e
+}
+
 // ownerFirst has the ApplicationSet come first whose Application it is: another one may demand it too, and not get it.
 func ownerFirst(sets []live.ApplicationSet, all *live.Listing, name string) []live.ApplicationSet {
 	at := slices.IndexFunc(sets, func(set live.ApplicationSet) bool { return isOf(all, set.Name, name) })
@@ -98,7 +114,7 @@ func ownerFirst(sets []live.ApplicationSet, all *live.Listing, name string) []li
 // look decides about an ApplicationSet as if it asked now, and tells nobody.
 func (g *Guard) look(ctx context.Context, set live.ApplicationSet, all *live.Listing) (*considered, error) {
 	c := &considered{set: &set, live: all.Of(set.Name), taken: all.Taken(set.Name)}
-	request, err := Request(set)
+	request, err := g.asked(c)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/tidegate/tidegate/generator"
+	"github.com/tidegate/tidegate/generator/admission"
 	"github.com/tidegate/tidegate/generator/catalog"
 	"github.com/tidegate/tidegate/generator/fleet"
 	"github.com/tidegate/tidegate/generator/live"
@@ -18,10 +20,14 @@ import (
 	"github.com/tidegate/tidegate/internal/platform"
 )
 
-// Request is what an ApplicationSet asks for.
+var errCombined = errors.New("what its ApplicationSet asks for is not known here: its plugin generator lies in a matrix or merge generator")
+
+// Request is what an ApplicationSet asks for. Of a plugin generator in another one that is not known: Argo CD may fill in what the
+// others gave, and ask several times.
 func Request(set live.ApplicationSet) (generator.Request, error) {
-	request := generator.Request{ApplicationSet: set.Name}
+	request, combined := generator.Request{ApplicationSet: set.Name}, false
 	for i, from := range set.Spec.Generators {
+		combined = combined || from.Matrix != nil || from.Merge != nil
 		if from.Plugin == nil {
 			continue
 		}
@@ -32,7 +38,24 @@ func Request(set live.ApplicationSet) (generator.Request, error) {
 		request.Input = input
 		return request, nil
 	}
+	if combined {
+		return request, errCombined
+	}
 	return request, fmt.Errorf("ApplicationSet %s has no plugin generator", set.Name)
+}
+
+// asked is what an ApplicationSet asks for. Where that is not known, and its guard is not off, admission refuses it whatever it asks
+// for, and says why: the error is that refusal.
+func (g *Guard) asked(c *considered) (generator.Request, error) {
+	request, err := Request(*c.set)
+	if !errors.Is(err, errCombined) || admission.SwitchedOff(c.set) {
+		return request, err
+	}
+	c.demand = &demand{unknown: err.Error()}
+	if failed := g.rule(c); c.refusal == nil {
+		return request, errors.Join(err, failed)
+	}
+	return request, c.refusal
 }
 
 // wouldBe finds out what an Application of that name would need: each combination of service, environment and cluster that
@@ -64,7 +87,7 @@ func clusterConfigs(view *catalog.View, clusters []fleet.Cluster, name string, r
 	folder := func(cluster string) (string, bool) {
 		at := slices.IndexFunc(view.Clusters, func(c catalog.ClusterConfig) bool { return c.Cluster == cluster })
 		if at < 0 {
-			return path.Join(platform.ClustersFolder, cluster, "cluster-config"), false
+			return path.Join(platform.ClustersFolder, cluster, platform.ClusterConfigFolder), false
 		}
 		return view.Clusters[at].Path, true
 	}

@@ -209,3 +209,15 @@ func TestNothingIsExplainedBeforeApplicationSetsHaveBeenRead(t *testing.T) {
 		}
 	}
 }
+
+func TestTheGuardHasAsLongAsAnAnswerMayTake(t *testing.T) {
+	g, err := New(Options{Config: &rest.Config{Host: "http://127.0.0.1:1"}, Namespace: "argocd", Identity: "first", Log: slog.New(slog.DiscardHandler),
+		AnswerTime: time.Hour, Mirror: mirror.Options{URL: "file://" + configRepository(t), Dir: t.TempDir()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	if g.Guard.Time != time.Hour {
+		t.Errorf("it has %s", g.Guard.Time)
+	}
+}

@@ -50,6 +50,8 @@ type Options struct {
 	Stale time.Duration
 
 	Policy admission.Policy
+	// AnswerTime is how long an answer may take to be worked out: 2 min.
+	AnswerTime time.Duration
 	// Supersede releases operations that block their own fix; it needs a mirror. Nil: nothing is released.
 	Supersede *supersede.Policy
 	// Push has Argo CD ask when its answer would be another.
@@ -108,7 +110,7 @@ func New(options Options) (*Generator, error) {
 	g.live = live.New(of)
 	g.Guard = guard.New(guard.Options{
 		Repository: catalog.New(g.source, render.New()), Fleet: g.fleet, Live: g.live, Doubts: g.doubtsOf(), Confirmed: g.confirmed(), Policy: options.Policy,
-		Tell: guard.Tell(recorder, options.Log, options.Namespace), Leads: g.leads, Answered: g.answered, Log: options.Log,
+		Tell: guard.Tell(recorder, options.Log, options.Namespace), Leads: g.leads, Answered: g.answered, Time: options.AnswerTime, Log: options.Log,
 	})
 	g.Registry.MustRegister(g.Guard, sources{g})
 	g.subscribe()

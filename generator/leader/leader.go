@@ -60,7 +60,6 @@ func (o Options) withDefaults() Options {
 type Election struct {
 	options Options
 	leads   atomic.Bool
-	others  atomic.Pointer[string]
 	metric  prometheus.Gauge
 }
 
@@ -80,14 +79,6 @@ func (e *Election) Collector() prometheus.Collector { return e.metric }
 
 // Leads tells whether this replica is the leader.
 func (e *Election) Leads() bool { return e.leads.Load() }
-
-// Leader is the identity of the leader, as far as it is known here.
-func (e *Election) Leader() string {
-	if name := e.others.Load(); name != nil {
-		return *name
-	}
-	return ""
-}
 
 // Run takes part until the context ends. Whenever this replica is elected, it does the work, whose context ends with the
 // leadership; the work must return then.
@@ -221,7 +212,6 @@ func (e *Election) elector(lock resourcelock.Interface, lead func(context.Contex
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: lead,
 			OnStoppedLeading: func() {},
-			OnNewLeader:      func(identity string) { e.others.Store(&identity) },
 		},
 	})
 	if err != nil {

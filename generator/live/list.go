@@ -82,8 +82,8 @@ func (l *Live) list(ctx context.Context) (*Listing, error) {
 // Complete tells whether the informer knows every Application that there is at the moment of the call, and no other. A watch
 // may have said nothing for minutes before anybody notices; by then another replica may have let in what this one does not
 // know, and an answer without it would delete it. Only names are asked for, of which an API server makes a small table: a
-// hundredth of the Applications themselves. They do not tell whose an Application is: one of ours that nobody controls, as
-// while it is handed over, may have been adopted since.
+// hundredth of the Applications themselves. Names do not tell who owns an Application: one with a parameter set and no
+// controller, as during a hand-over, may have been adopted since, so it makes the answer incomplete.
 func (l *Live) Complete(ctx context.Context) (bool, error) {
 	return l.naming.Do(ctx, struct{}{}, listTime, func(ctx context.Context) (bool, error) {
 		names, err := l.names(ctx)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -37,6 +38,7 @@ func (m *Mirror) connected(ctx context.Context, do func(context.Context, remote.
 	if err != nil {
 		return "", err
 	}
+	m.asked = time.Now()
 	session, err := remote.Open(ctx, m.endpoint, access, m.options.SizeLimit)
 	if err != nil {
 		return "", err

@@ -86,7 +86,8 @@ type State struct {
 	Revision string
 	// Committed is when it was made, as it says itself.
 	Committed time.Time
-	// Contact is when the repository was last read successfully.
+	// Contact is when the repository was last asked where its branch is, and then read successfully: what it has become while it was
+	// being read is not known.
 	Contact time.Time
 	// Seen is the commit that the branch was at then.
 	Seen string
@@ -105,9 +106,11 @@ type Mirror struct {
 	commits *catalog.Commits
 	wake    chan struct{}
 
-	// updating is held during a fetch; saved, knowing and recloned belong to its holder.
+	// updating is held during a fetch; saved, asked, knowing and recloned belong to its holder.
 	updating sync.Mutex
 	saved    saved
+	// asked is when the remote repository was last asked where its branch is, or a moment before.
+	asked time.Time
 	// knowing is what others had when the last good revision was taken.
 	knowing  string
 	recloned recloned
@@ -235,19 +238,6 @@ func (m *Mirror) Fetch() {
 	select {
 	case m.wake <- struct{}{}:
 	default:
-	}
-}
-
-// Accept confirms a commit that does not follow the last good one. It counts once: not for a later rewrite.
-func (m *Mirror) Accept(revision string) {
-	m.mu.Lock()
-	known := slices.Contains(m.accept, revision)
-	if !known {
-		m.accept = append(m.accept, revision)
-	}
-	m.mu.Unlock()
-	if !known {
-		m.Fetch()
 	}
 }
 

@@ -549,6 +549,41 @@ func TestManyFetchesLeaveFewPacksAndEveryRevisionReadable(t *testing.T) {
 	}
 }
 
+// Who reads a file would find the pack gone that was there a moment before, if this fails.
+func TestPacksThatWereJoinedGoWhileNobodyReads(t *testing.T) {
+	remote := newUpstream(t, config)
+	m := open(t, remote.options())
+	updated(t, m)
+	for range maxPacks - 1 {
+		remote.commit(map[string]string{"README.md": rand.Text()})
+		updated(t, m)
+	}
+	remote.commit(map[string]string{"README.md": rand.Text()})
+	if _, err := m.fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	packs := func() []string {
+		found, err := filepath.Glob(filepath.Join(m.store.packs(), "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	before, changed := packs(), false
+	err := m.store.compact(m.options.SizeLimit, func(change func() error) error {
+		changed = true
+		for _, pack := range before {
+			if _, err := os.Lstat(pack); err != nil {
+				t.Errorf("it has gone before: %v", err)
+			}
+		}
+		return m.commits.Exclusively(change)
+	})
+	if after := packs(); err != nil || !changed || len(after) != 4 {
+		t.Errorf("%v, %t: there are %d files, and %d before", err, changed, len(after), len(before))
+	}
+}
+
 func TestTheBranchOfTheRepositoryItselfIsFollowed(t *testing.T) {
 	for _, branch := range []string{"", "HEAD", "main", "refs/heads/main"} {
 		remote := newUpstream(t, config)

@@ -234,12 +234,28 @@ func checkFile(name string) error {
 	return errors.Join(checkPack(file), file.Close())
 }
 
-// compact makes one pack of all but the largest, where there are many.
-func (s *store) compact(limit int64) error {
+// compact makes one pack of all but the largest, where there are many. Whoever reads has to wait only while those are removed:
+// go-git lists packs before it opens them.
+func (s *store) compact(limit int64, exclusively func(change func() error) error) error {
 	packs, err := s.smaller()
 	if err != nil || len(packs) < maxPacks {
 		return err
 	}
+	if err := s.join(packs, limit); err != nil {
+		return fmt.Errorf("joining %d packs: %w", len(packs), err)
+	}
+	return exclusively(func() error {
+		for _, pack := range packs {
+			if err := errors.Join(os.Remove(pack+".pack"), os.Remove(pack+".idx")); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// join adds a pack with what others hold.
+func (s *store) join(packs []string, limit int64) error {
 	repository, err := git.PlainOpen(s.repository())
 	if err != nil {
 		return err
@@ -260,16 +276,7 @@ func (s *store) compact(limit int64) error {
 		_, err := packfile.NewEncoder(to, repository.Storer, false).Encode(hashes, 10)
 		to.CloseWithError(err)
 	}()
-	err = s.addPack(from, limit)
-	if err := errors.Join(err, from.Close()); err != nil {
-		return fmt.Errorf("joining %d packs: %w", len(packs), err)
-	}
-	for _, pack := range packs {
-		if err := errors.Join(os.Remove(pack+".pack"), os.Remove(pack+".idx")); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(s.addPack(from, limit), from.Close())
 }
 
 // smaller are all packs but the largest, without their endings.

@@ -126,7 +126,7 @@ func (m *Mirror) update(ctx context.Context) (*catalog.Revision, error) {
 	}
 	m.disk.Lock()
 	defer m.disk.Unlock()
-	if err := m.store.compact(m.options.SizeLimit); err != nil {
+	if err := m.store.compact(m.options.SizeLimit, m.commits.Exclusively); err != nil {
 		m.log.Warn("the mirror's packs could not be joined; it grows until they are", "error", err)
 	}
 	return revision, nil
@@ -149,7 +149,7 @@ func (m *Mirror) read(ctx context.Context, head, witnessed string) (*catalog.Rev
 func (m *Mirror) sawHead(head string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.state.Contact, m.state.Seen = time.Now(), head
+	m.state.Contact, m.state.Seen = m.asked, head
 }
 
 // settle makes the outcome of an update known.

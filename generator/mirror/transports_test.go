@@ -210,6 +210,34 @@ func TestARewrittenBranchIsFoundOverHTTPWithFewObjects(t *testing.T) {
 	updated(t, m)
 }
 
+// What another replica has made from a newer commit while this one was fetching would be taken for older than what this one
+// knows, if this fails: it would be let go.
+func TestContactIsWhenTheBranchWasAskedForHoweverLongTheFetchTakes(t *testing.T) {
+	remote := newUpstream(t, config)
+	real := backend(t, remote)
+	var sent time.Time
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/git-upload-pack") {
+			// The branch was told before, and moves on.
+			remote.commit(map[string]string{"README.md": rand.Text()})
+			sent = time.Now()
+		}
+		real.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	options := following(t, server.URL+"/upstream")
+	options.AllowHTTP = true
+	m := open(t, options)
+	for range 2 {
+		before := time.Now()
+		seen := remote.head()
+		updated(t, m)
+		if state := m.State(); state.Seen != seen || state.Contact.Before(before) || state.Contact.After(sent) {
+			t.Errorf("contact at %s with %s, want between %s and %s with %s", state.Contact, state.Seen, before, sent, seen)
+		}
+	}
+}
+
 func TestAProxyIsUsedAndItsExceptionsAreNot(t *testing.T) {
 	remote := newUpstream(t, config)
 	server := httptest.NewServer(backend(t, remote))

@@ -2,6 +2,7 @@ package params
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -58,20 +59,30 @@ func ParseInput(parameters v1alpha1.PluginParameters) (Input, error) {
 	}
 	text, err := json.Marshal(parameters)
 	if err != nil {
-		return Input{}, &InputError{Problems: []string{"input.parameters: " + err.Error()}}
+		return Input{}, wrongInput(err)
 	}
 	documents, err := strict.Documents("input.parameters", text)
 	if err == nil {
 		err = documents[0].Decode(&input)
 	}
-	if wrong, ok := err.(strict.Errors); ok {
-		for _, e := range wrong {
-			problems.add("%s", e.Message)
-		}
-		return Input{}, problems
+	if err != nil {
+		return Input{}, wrongInput(err)
 	}
 	input.check(problems)
 	return input, problems.err()
+}
+
+// wrongInput says what could not be read of an input.
+func wrongInput(err error) *InputError {
+	var wrong strict.Errors
+	if !errors.As(err, &wrong) {
+		return &InputError{Problems: []string{"input.parameters: " + err.Error()}}
+	}
+	problems := &InputError{}
+	for _, e := range wrong {
+		problems.add("%s", e.Message)
+	}
+	return problems
 }
 
 func (i Input) check(problems *InputError) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/template"
 
+	"github.com/tidegate/tidegate/generator/params"
 	"github.com/tidegate/tidegate/internal/platform"
 	"github.com/tidegate/tidegate/internal/strict"
 	"github.com/tidegate/tidegate/manifests"
@@ -139,7 +140,7 @@ func steplist(p *platform.Platform, service string) []step {
 		}
 		together = false
 		for i, batch := range environment.Batches {
-			next := step{Batches: []string{environment.Name + "-" + batch.Name}, MaxUpdate: batch.MaxUpdate}
+			next := step{Batches: []string{params.BatchName(&environment, batch.Name)}, MaxUpdate: batch.MaxUpdate}
 			if i == 0 {
 				next.MaxUpdate = cmp.Or(next.MaxUpdate, held)
 			}

@@ -86,8 +86,8 @@ type Pusher struct {
 	pending map[string]*refresh
 	// settled are the digests that other replicas have answered, as far as can be told from here.
 	settled map[string]string
-	// answered are those that this replica has answered since it leads, and since it has last asked Argo CD to come for them.
-	// What it has answered any other one before need not be what Argo CD has got last.
+	// answered are those that this replica has answered since it leads, and since it last asked Argo CD to refresh them. For any
+	// other, what this replica answered last need not be what Argo CD got last: another may have answered since.
 	answered map[string]bool
 }
 

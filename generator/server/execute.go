@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,10 +43,7 @@ func (f *failure) Error() string { return f.message }
 
 // reply sends the answer, whole, or a failure.
 func (s *Server) reply(w http.ResponseWriter, r *http.Request, said *said) (status, bytes int, err error) {
-	buffer, failure := s.work(w, r, said)
-	if failure != nil && failure.status == statusClientGone {
-		return failure.status, 0, failure
-	}
+	body, failure := s.work(w, r, said)
 	// Without a deadline a client that does not read would keep the answer in memory.
 	_ = http.NewResponseController(w).SetWriteDeadline(writeDeadline(s.limits))
 	if failure != nil {
@@ -57,11 +53,10 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, said *said) (stat
 		failure.send(w)
 		return failure.status, 0, failure
 	}
-	defer s.recycle(buffer)
 	// Argo CD keeps its connection to one of several replicas. The next request shall reach whichever: the one that has
 	// Argo CD ask waits to be asked.
 	w.Header().Set("Connection", "close")
-	n, err := sendJSON(w, http.StatusOK, buffer.Bytes())
+	n, err := sendJSON(w, http.StatusOK, body)
 	if err == nil {
 		err = http.NewResponseController(w).Flush()
 	}
@@ -74,7 +69,7 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, said *said) (stat
 func writeDeadline(limits Limits) time.Time { return time.Now().Add(limits.Send) }
 
 // work receives the request and works out the whole answer.
-func (s *Server) work(w http.ResponseWriter, r *http.Request, said *said) (*bytes.Buffer, *failure) {
+func (s *Server) work(w http.ResponseWriter, r *http.Request, said *said) ([]byte, *failure) {
 	if failure := s.authorize(r); failure != nil {
 		return nil, failure
 	}
@@ -97,12 +92,12 @@ func (s *Server) work(w http.ResponseWriter, r *http.Request, said *said) (*byte
 	if err != nil {
 		return nil, s.reason(r.Context(), ctx, err)
 	}
-	if answer.Size() == 0 {
+	if answer.Empty() {
 		return nil, failed(http.StatusServiceUnavailable, "the answer would be empty, and Argo CD would delete every Application")
 	}
 	s.answered.Store(true)
 	said.answer = answer
-	return s.encode(answer)
+	return encode(answer)
 }
 
 // panicError is a mistake of this program's.
@@ -144,26 +139,15 @@ func (s *Server) reason(client, work context.Context, err error) *failure {
 	return failed(http.StatusServiceUnavailable, "%v", err)
 }
 
-// encode marshals the whole answer before its first byte is sent. One that is marshalled already may be shared: it is
-// copied.
-func (s *Server) encode(answer *generator.Answer) (*bytes.Buffer, *failure) {
-	buffer, ok := s.buffers.Get().(*bytes.Buffer)
-	if !ok {
-		buffer = new(bytes.Buffer)
-	}
+// encode marshals the whole answer before its first byte is sent. One that is marshalled already is shared, and only read.
+func encode(answer *generator.Answer) ([]byte, *failure) {
 	if answer.Body != nil {
-		buffer.Write(answer.Body)
-		return buffer, nil
+		return answer.Body, nil
 	}
 	result := params.Result{Sets: answer.Sets}
-	if err := json.NewEncoder(buffer).Encode(result.Answer()); err != nil {
-		s.recycle(buffer)
+	body, err := json.Marshal(result.Answer())
+	if err != nil {
 		return nil, failed(http.StatusInternalServerError, "the answer cannot be marshalled: %v", err)
 	}
-	return buffer, nil
-}
-
-func (s *Server) recycle(buffer *bytes.Buffer) {
-	buffer.Reset()
-	s.buffers.Put(buffer)
+	return append(body, '\n'), nil
 }

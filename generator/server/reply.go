@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// statusClientGone is logged and counted when nobody waited for the answer; nothing is sent. nginx made the number.
+// statusClientGone is logged and counted when nobody waited for the answer. It is sent all the same: of a handler that sends
+// nothing net/http makes a 200 without a body, which Argo CD takes for no Applications. nginx made the number.
 const statusClientGone = 499
 
 // failure is an answer that is not a success.

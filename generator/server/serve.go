@@ -24,8 +24,10 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		WriteTimeout:   s.limits.Receive + s.limits.Answer + s.limits.Send,
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: maxHeader,
-		// What the HTTP server has to say is about connections that never became requests.
+		// What is left for the HTTP server to say is about connections that never became requests.
 		ErrorLog: log.New(io.Discard, "", 0),
+		// Its own answer to "OPTIONS *" is a success without a body.
+		DisableGeneralOptionsHandler: true,
 	}
 	s.log.Info("listening", "address", listener.Addr().String())
 	served := make(chan error, 1)

@@ -57,6 +57,36 @@ func TestASlowClientIsToldAndLetGo(t *testing.T) {
 	wantMessage(t, response, body, http.StatusRequestTimeout, "the request did not arrive within 20ms")
 }
 
+func TestHalfARequestGetsNoSuccess(t *testing.T) {
+	s := start(t, Options{})
+	conn := s.dial(t, head(100)+`{"applicationSetName":`)
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	response, body := awaited(t, conn)
+	wantMessage(t, response, body, statusClientGone, "the client left before its request was complete: unexpected EOF")
+}
+
+func TestWhoHalfClosesWhileTheAnswerIsWorkedOutGetsNoSuccess(t *testing.T) {
+	s := start(t, Options{Answerer: answererFunc(func(ctx context.Context, _ generator.Request) (*generator.Answer, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})})
+	conn := s.dial(t, head(2)+"{}")
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	response, body := awaited(t, conn)
+	wantMessage(t, response, body, statusClientGone, "the client left before the answer was ready")
+}
+
+func TestNoPathHasAnEmptySuccess(t *testing.T) {
+	conn := start(t, Options{}).dial(t, "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
+	if response, body := awaited(t, conn); response.StatusCode != http.StatusNotFound {
+		t.Errorf("%s %q", response.Status, body)
+	}
+}
+
 func TestAClientThatNeverFinishesItsHeadersIsLetGo(t *testing.T) {
 	s := start(t, Options{Limits: Limits{Receive: 20 * time.Millisecond}})
 	conn := s.dial(t, "POST "+Path+" HTTP/1.1\r\nHost:")

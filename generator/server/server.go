@@ -6,9 +6,10 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -35,7 +36,7 @@ type Options struct {
 	Collectors []prometheus.Collector
 	// Why explains an Application, or sums all of them up if the name is empty: what WhyPath answers. Nil: this server cannot.
 	Why func(ctx context.Context, application string) (any, error)
-	// Webhook takes what a forge sends to WebhookPath. It verifies signatures itself. Nil: there is no such path.
+	// Webhook takes what a forge sends to WebhookPath. It verifies signatures and refuses methods itself. Nil: there is no such path.
 	Webhook http.Handler
 	// Doubts are why what is known may not be the truth; readiness tells them. It may be nil.
 	Doubts func() []string
@@ -91,8 +92,6 @@ type Server struct {
 	metrics  *metrics
 	router   *mux.Router
 	doubts   func() []string
-	// buffers are for answers, which may be tens of megabytes.
-	buffers sync.Pool
 
 	// answered is whether the repository and the clusters could ever be read.
 	answered atomic.Bool
@@ -121,18 +120,24 @@ func New(options Options) *Server {
 	s.router.HandleFunc("/readyz", s.readyz).Methods(http.MethodGet, http.MethodHead)
 	s.router.Handle("/metrics", s.metrics.handler()).Methods(http.MethodGet, http.MethodHead)
 	for _, path := range []string{WhyPath, WhyPath + "/{application}"} {
-		s.router.Handle(path, s.why(options.Why)).Methods(http.MethodGet)
+		s.router.Handle(path, s.why(options.Why)).Methods(http.MethodGet, http.MethodHead)
 	}
 	if options.Webhook != nil {
-		s.router.Handle(WebhookPath, s.inTime(options.Webhook)).Methods(http.MethodPost)
+		s.router.Handle(WebhookPath, s.inTime(options.Webhook))
 	}
 	s.router.NotFoundHandler = http.HandlerFunc(notFound)
 	s.router.MethodNotAllowedHandler = http.HandlerFunc(methodNotAllowed)
 	return s
 }
 
-// ServeHTTP serves one request.
+// ServeHTTP serves one request. A panic ends its connection, and is logged.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.log.Error("panic", "path", r.URL.Path, "error", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			panic(http.ErrAbortHandler)
+		}
+	}()
 	s.router.ServeHTTP(w, r)
 }
 

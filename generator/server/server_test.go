@@ -203,6 +203,7 @@ func TestEverythingElseIsAFailureThatSaysWhatIsWrong(t *testing.T) {
 		{"another method", "GET", Path, "", nil, 405, "GET is not allowed for /api/v1/getparams.execute: it takes POST"},
 		{"PUT", "PUT", Path, fine, nil, 405, "PUT is not allowed for /api/v1/getparams.execute: it takes POST"},
 		{"POST to the health check", "POST", "/healthz", "", nil, 405, "POST is not allowed for /healthz: it takes GET, HEAD"},
+		{"POST to an explanation", "POST", WhyPath, "", nil, 405, "POST is not allowed for /api/v1/why: it takes GET, HEAD"},
 		{"another path", "POST", "/api/v1/getparams", fine, nil, 404, "there is no /api/v1/getparams here; Argo CD's plugin generator asks for /api/v1/getparams.execute: baseUrl in its ConfigMap must be this server's address without a path"},
 		{"a slash at the end is no redirect", "POST", Path + "/", fine, nil, 404, "there is no /api/v1/getparams.execute/ here; Argo CD's plugin generator asks for /api/v1/getparams.execute: baseUrl in its ConfigMap must be this server's address without a path"},
 		{"two slashes are no redirect", "POST", "/" + Path, fine, nil, 404, "there is no //api/v1/getparams.execute here; Argo CD's plugin generator asks for /api/v1/getparams.execute: baseUrl in its ConfigMap must be this server's address without a path"},
@@ -256,6 +257,8 @@ func TestWhatIsNotKnownIsNeverAShorterAnswer(t *testing.T) {
 		message string
 	}{
 		{"an empty answer", &generator.Answer{}, nil, 503, "the answer would be empty, and Argo CD would delete every Application"},
+		{"an answer that says it has parameter sets", &generator.Answer{Count: 3}, nil, 503, "the answer would be empty, and Argo CD would delete every Application"},
+		{"an answer without a byte", &generator.Answer{Body: []byte{}, Count: 3}, nil, 503, "the answer would be empty, and Argo CD would delete every Application"},
 		{"a repository that cannot be read", nil, errors.New("tidegate.yaml:3: no field env"), 503, "tidegate.yaml:3: no field env"},
 		{"an input that names what is not there", nil, &params.InputError{Problems: []string{"there is no service payment-api"}}, 400, (&params.InputError{Problems: []string{"there is no service payment-api"}}).Error()},
 		{"a repository that does not fit the clusters", nil, &params.Refusal{Problems: []string{"environment production: no cluster"}}, 409, (&params.Refusal{Problems: []string{"environment production: no cluster"}}).Error()},
@@ -281,6 +284,37 @@ func TestAPanicIsAMessageAndTheServerLives(t *testing.T) {
 	wantMessage(t, response, body, 500, "the generator has failed: index out of range")
 	if response, body := s.ask(t, http.MethodPost, Path, "{}", nil); response.StatusCode != 200 {
 		t.Errorf("after it: %s %s", response.Status, body)
+	}
+}
+
+func TestAPanicAnywhereIsLogged(t *testing.T) {
+	s := start(t, Options{Why: func(context.Context, string) (any, error) { panic("index out of range") }})
+	conn := s.dial(t, "GET "+WhyPath+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+token+"\r\n\r\n")
+	if rest, err := io.ReadAll(conn); err != nil || len(rest) > 0 {
+		t.Errorf("%q, %v", rest, err)
+	}
+	logged := s.logged.String()
+	for _, want := range []string{"level=ERROR msg=panic path=/api/v1/why", `error="index out of range"`, "TestAPanicAnywhereIsLogged"} {
+		if !strings.Contains(logged, want) {
+			t.Errorf("no %s in\n%s", want, logged)
+		}
+	}
+}
+
+func TestWhatAPathTakesIsWhatItIsSaidToTake(t *testing.T) {
+	hook := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Error(w, "asked with "+r.Method, http.StatusTeapot) })
+	s := start(t, Options{Webhook: hook, Why: func(context.Context, string) (any, error) { return "why", nil }})
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", WhyPath, WhyPath + "/api-staging"} {
+		if response, body := s.ask(t, http.MethodHead, path, "", nil); response.StatusCode != 200 || body != "" {
+			t.Errorf("HEAD %s: %s %q", path, response.Status, body)
+		}
+		if response, _ := s.ask(t, http.MethodDelete, path, "", nil); response.StatusCode != 405 || response.Header.Get("Allow") != "GET, HEAD" {
+			t.Errorf("DELETE %s: %s, allows %q", path, response.Status, response.Header.Get("Allow"))
+		}
+	}
+	// What a webhook takes is for its handler to say.
+	if response, body := s.ask(t, http.MethodGet, WebhookPath, "", nil); response.StatusCode != http.StatusTeapot || body != "asked with GET\n" {
+		t.Errorf("GET %s: %s %q", WebhookPath, response.Status, body)
 	}
 }
 

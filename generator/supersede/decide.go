@@ -197,6 +197,8 @@ func automated(app *v1alpha1.Application) bool {
 func newer(app *v1alpha1.Application, now time.Time, memory Memory, facts *Facts) Verdict {
 	from, to := revision(app.Status.OperationState), app.Status.Sync.Revision
 	switch {
+	case to == "":
+		return leave("no revision is known that Argo CD follows")
 	case facts == nil:
 		return Verdict{Action: Ask, Reason: "is there a newer revision?"}
 	case !compared(app):

@@ -87,6 +87,8 @@ func TestOnlyWhatBlocksItsFixIsReleased(t *testing.T) {
 			s.SyncResult.Resources[2].HookPhase = common.OperationSucceeded
 		})), want: supersede.Terminate},
 
+		{name: "no revision is known that Argo CD follows", edit: func(app *v1alpha1.Application) { app.Status.Sync.Revision = "" },
+			facts: &supersede.Facts{Newest: repair, Behind: true}, want: supersede.Leave},
 		{name: "it waits for a hook", edit: state(func(s *v1alpha1.OperationState) {
 			s.Message = "waiting for completion of hook batch/Job/migrate"
 		}), want: supersede.Leave},

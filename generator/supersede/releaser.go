@@ -189,9 +189,12 @@ func (r *Releaser) look(ctx context.Context, name types.NamespacedName) (time.Du
 		return 0, nil
 	}
 	verdict, err := r.decide(ctx, app, memory)
-	if err != nil || !acts(verdict.Action, memory, verdict.To) {
-		r.settle(ctx, name, app, verdict, err)
-		return verdict.After, err
+	if err != nil {
+		return 0, err
+	}
+	if !acts(verdict.Action, memory, verdict.To) {
+		r.settle(ctx, name, app, verdict)
+		return verdict.After, nil
 	}
 	// An informer may lag, and does not know all: what is written is decided about the object that it is written to.
 	if app, err = r.read(ctx, name); apierrors.IsNotFound(err) {
@@ -206,7 +209,7 @@ func (r *Releaser) look(ctx context.Context, name types.NamespacedName) (time.Du
 	if verdict, err = r.decide(ctx, app, memory); err != nil {
 		return 0, err
 	}
-	r.settle(ctx, name, app, verdict, nil)
+	r.settle(ctx, name, app, verdict)
 	if !acts(verdict.Action, memory, verdict.To) {
 		return verdict.After, nil
 	}
@@ -300,10 +303,7 @@ func (r *Releaser) said(ctx context.Context, outcome Outcome, message string, ap
 }
 
 // settle keeps the gauge of what waits for a human, and tells once of what is left to go on.
-func (r *Releaser) settle(ctx context.Context, name types.NamespacedName, app *v1alpha1.Application, verdict Verdict, err error) {
-	if err != nil {
-		return
-	}
+func (r *Releaser) settle(ctx context.Context, name types.NamespacedName, app *v1alpha1.Application, verdict Verdict) {
 	r.Metrics.waits(name, verdict.Action == Report)
 	first := false
 	if verdict.Action == Keep {

@@ -461,6 +461,29 @@ func TestArgoCDIsAskedToSeeTheFix(t *testing.T) {
 	})
 }
 
+func TestARevisionThatDoesNotRenderIsNoFailureOfTheReleaser(t *testing.T) {
+	app := blocked()
+	app.Status.Sync.Revision = ""
+	run(t, app, func(a *argocd) {
+		a.differs = func(from, to string) (bool, error) {
+			if from == "" || to == "" {
+				return false, errors.New("unknown commit")
+			}
+			return from != to, nil
+		}
+	}, func(a *argocd) {
+		pass(10 * time.Minute)
+		if failed := a.metric("supersede_total", "failed"); failed != 0 || a.written() != 0 {
+			t.Errorf("%v failures, written: %v", failed, a.patches)
+		}
+		a.status(map[string]any{"sync": map[string]any{"revision": repair}})
+		synctest.Wait()
+		if phase := a.live().Status.OperationState.Phase; phase != common.OperationTerminating {
+			t.Errorf("the operation is %s once the newest revision renders", phase)
+		}
+	})
+}
+
 func TestNothingIsDoneOnDoubt(t *testing.T) {
 	unknown := errors.New("unknown commit")
 	run(t, blocked(), func(a *argocd) {
