@@ -39,11 +39,13 @@ func FuzzKustomization(f *testing.F) {
 		"resources: ['https://example.com/a', '../x', /etc/passwd]", "patches: [{patch: '[{\"op\": \"copy\", \"from\": \"\", \"path\": \"/a\"}]', target: {}}]",
 		"generators: [a.yaml, '{apiVersion: builtin, kind: X}']", "openapi: {path: a.yaml}", "images: [{name: '('}]", "\ufeffkind: Component", "buildMetadata: [originAnnotations]\ncomponents: [c.yaml]\nresources: [a.yaml]",
 		"replacements: [{source: {kind: ConfigMap}, targets: [{select: {kind: ConfigMap}, fieldPaths: [data.a]}]}]", "vars: [{name: A, objref: {kind: ConfigMap, name: settings, apiVersion: v1}}]\nresources: [a.yaml]",
+		"resources: [e.yaml]\nconfigMapGenerator: [{name: settings, behavior: merge, literals: [a=b]}]", "resources: [a.yaml]\ncrds: [crds.json]", "configurations: [a.yaml]\nlabels: [{pairs: {a: b}, fields: [{path: a/b, create: true}]}]",
 	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, kustomization string) {
-		try(t, files(map[string]string{"kustomization.yaml": kustomization, "a.yaml": configMap, "b/kustomization.yaml": "resources: [d.yaml]", "b/d.yaml": deployment, "c.yaml": imageTag}))
+		try(t, files(map[string]string{"kustomization.yaml": kustomization, "a.yaml": configMap, "b/kustomization.yaml": "resources: [d.yaml]", "b/d.yaml": deployment, "c.yaml": imageTag,
+			"e.yaml": emptyKey + "data: {\"\": x}\n", "crds.json": followed}))
 	})
 }
 
