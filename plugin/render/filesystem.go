@@ -298,7 +298,7 @@ func (f *fileSystem) learn(k *kustomization) error {
 	if err := f.measure(k); err != nil {
 		return err
 	}
-	if err := f.walk(k); err != nil {
+	if err := f.measureSteps(k); err != nil {
 		return err
 	}
 	if !f.standIns.off && !f.standIns.learn(f, k) {

@@ -12,9 +12,9 @@ import (
 // maxImage is how long the name of an image may be in this process: it is a pattern, which kustomize compiles for each container.
 const maxImage = 1000
 
-// walk says with an unboundedError where kustomize would go a long way: it follows a path by recursion (api/filters/fieldspec),
+// measureSteps says with an unboundedError where kustomize would go a long way: it follows a path by recursion (api/filters/fieldspec),
 // or from its beginning for each step (api/filters/replacement).
-func (f *fileSystem) walk(k *kustomization) error {
+func (f *fileSystem) measureSteps(k *kustomization) error {
 	if f.budget.isolate {
 		return nil
 	}

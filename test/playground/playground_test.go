@@ -4,7 +4,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +14,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -129,42 +127,37 @@ type playground struct {
 	// setting is what the person's shell has been told before.
 	setting string
 	tried   map[string]bool
-	printed printed
+	// log is the file of what it says of what it does.
+	log string
 	// temporary is its folder for temporary files.
 	temporary string
-}
-
-// printed is what a program prints, while it does.
-type printed struct {
-	mutex sync.Mutex
-	text  bytes.Buffer
-}
-
-func (p *printed) Write(text []byte) (int, error) {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	return p.text.Write(text)
-}
-
-func (p *printed) String() string {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	return p.text.String()
 }
 
 // launch starts a playground.
 func launch(t *testing.T) (p *playground, output io.Reader) {
 	t.Helper()
 	temporary, err := os.MkdirTemp("", "") // the path of a socket must be short
-	p = &playground{T: t, Cmd: exec.Command(os.Args[0]), tried: map[string]bool{}, temporary: temporary}
+	p = &playground{
+		T: t, Cmd: exec.Command(os.Args[0]), tried: map[string]bool{}, temporary: temporary, log: filepath.Join(t.TempDir(), "log"),
+	}
+	p.must(err)
+	log, err := os.Create(p.log)
 	p.must(err)
 	p.Env = append(os.Environ(), started+"=1", "TMPDIR="+temporary)
-	p.Stderr = &p.printed
+	p.Stderr = log
 	output, err = p.StdoutPipe()
 	p.must(err)
-	p.must(process.StartWith(p.Cmd, syscall.SIGTERM)) // also if go test just ends this
+	p.must(errors.Join(process.StartWith(p.Cmd, syscall.SIGTERM), log.Close())) // it ends also if go test just ends this
 	t.Cleanup(p.end)
 	return p, output
+}
+
+// printed is what it has said until now of what it does.
+func (p *playground) printed() string {
+	p.Helper()
+	said, err := os.ReadFile(p.log)
+	p.must(err)
+	return string(said)
 }
 
 // open starts a playground, and waits until it has said what to try.
@@ -175,7 +168,7 @@ func open(t *testing.T) *playground {
 		line, err := lines.ReadString('\n')
 		p.instructions += line
 		if err != nil {
-			t.Fatal(errors.Join(err, p.Wait()), &p.printed)
+			t.Fatal(errors.Join(err, p.Wait()), p.printed())
 		}
 	}
 	return p
@@ -188,7 +181,7 @@ func (p *playground) end() {
 		return
 	}
 	err := errors.Join(p.Process.Kill(), p.Wait())
-	p.Logf("%s%s%v; its logs stay for a while", &p.printed, p.instructions, err)
+	p.Logf("%s%s%v; its logs stay for a while", p.printed(), p.instructions, err)
 }
 
 func (p *playground) must(err error) {
@@ -256,7 +249,7 @@ func (p *playground) untilSays(text string) {
 	ctx, cancel := context.WithTimeout(p.Context(), patience)
 	defer cancel()
 	p.must(controlplane.Until(ctx, "the playground says "+text, func(context.Context) error {
-		if said := p.printed.String(); !strings.Contains(said, text) {
+		if said := p.printed(); !strings.Contains(said, text) {
 			return fmt.Errorf("it has said %q", said)
 		}
 		return nil
@@ -269,7 +262,7 @@ func (p *playground) ends() {
 	p.must(p.Process.Signal(os.Interrupt))
 	defer time.AfterFunc(patience, func() { _ = p.Process.Kill() }).Stop() // it may be gone
 	if err := p.Wait(); err != nil {
-		p.Error(err, &p.printed)
+		p.Error(err, p.printed())
 	}
 }
 
