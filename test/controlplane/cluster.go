@@ -38,13 +38,13 @@ type Cluster struct {
 	// Kubeconfig is the file with it.
 	Kubeconfig string
 
-	run           *run
-	dir           string
-	port          int
-	apiServer     *process.Process
-	operatorDelay time.Duration
-	simulation    *simulate.Simulation
-	tokens        map[string]string
+	run        *run
+	options    Options
+	dir        string
+	port       int
+	apiServer  *process.Process
+	simulation *simulate.Simulation
+	tokens     map[string]string
 }
 
 // Users of the clusters. Those of Argo CD and of the generator are called as their service accounts are, so that the roles
@@ -61,14 +61,14 @@ const (
 // groups of users that have more than their roles.
 var groups = map[string]string{administrator: "system:masters", nodes: "system:masters", controllerManager: "system:masters"}
 
-func newCluster(run *run, name string, operatorDelay time.Duration) (*Cluster, error) {
+func newCluster(run *run, name string, options Options) (*Cluster, error) {
 	port, err := run.ports.Take()
 	if err != nil {
 		return nil, err
 	}
 	c := &Cluster{
-		Name: name, Server: local("https", port), run: run, dir: filepath.Join(run.Dir, name), port: port,
-		operatorDelay: operatorDelay, tokens: map[string]string{},
+		Name: name, Server: local("https", port), run: run, options: options, dir: filepath.Join(run.Dir, name), port: port,
+		tokens: map[string]string{},
 	}
 	users := []string{administrator, controllerManager, scheduler, nodes, Deployer}
 	for _, component := range serviceAccounts {
@@ -98,7 +98,9 @@ func (c *Cluster) file(name string) string { return filepath.Join(c.dir, name) }
 
 // start starts the servers and waits until the cluster can be used.
 func (c *Cluster) start(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{c.startStorage, c.startAPIServer, c.connect, c.startControllers, c.addNode, c.simulate} {
+	for _, step := range []func(context.Context) error{
+		c.startStorage, c.startAPIServer, c.connect, c.defineOperators, c.startControllers, c.addNode, c.simulate,
+	} {
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("cluster %s: %w", c.Name, err)
 		}
@@ -278,7 +280,7 @@ func (c *Cluster) simulate(ctx context.Context) error {
 	}
 	c.simulation, err = simulate.Start(c.run.ctx, simulate.Options{
 		Config: c.Config, EgressSocket: c.file("egress.sock"), Log: logr.FromSlogHandler(slog.NewTextHandler(file, nil)),
-		PodStart: podStart, JobRun: podStart, Delay: cmp.Or(c.operatorDelay, podStart),
+		PodStart: podStart, JobRun: podStart, Delay: cmp.Or(c.options.OperatorDelay, podStart),
 	})
 	if err != nil {
 		return errors.Join(err, file.Close())
@@ -308,9 +310,9 @@ func (c *Cluster) StopAPIServer() { c.apiServer.Kill() }
 // startTimeout is how long a server may take to be ready: a busy machine of two cores is slow.
 const startTimeout = 3 * time.Minute
 
-// InstallCRDs installs the kinds of the operators that are simulated, or only those of some groups.
-func (c *Cluster) InstallCRDs(ctx context.Context, groups ...string) error {
-	definitions, err := simulate.CRDs(groups...)
+// defineOperators installs the kinds of the operators that are simulated.
+func (c *Cluster) defineOperators(ctx context.Context) error {
+	definitions, err := simulate.CRDs(c.options.Operators...)
 	if err != nil {
 		return err
 	}

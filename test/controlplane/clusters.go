@@ -9,7 +9,7 @@ import (
 
 // AddCluster starts a further cluster, and registers it with Argo CD.
 func (s *Stack) AddCluster(ctx context.Context, name string) (*Cluster, error) {
-	cluster, err := newCluster(s.run, name, s.options.OperatorDelay)
+	cluster, err := newCluster(s.run, name, s.options)
 	if err != nil {
 		return nil, err
 	}

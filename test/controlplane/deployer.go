@@ -71,7 +71,7 @@ func allButSecrets(cluster *Cluster) ([]rbacv1.PolicyRule, error) {
 			others.APIGroups = append(others.APIGroups, group.Name)
 		}
 	}
-	definitions, err := simulate.CRDs()
+	definitions, err := simulate.CRDs(simulate.AllGroups)
 	for _, definition := range definitions {
 		others.APIGroups = append(others.APIGroups, definition.Spec.Group)
 	}

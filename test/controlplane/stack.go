@@ -29,6 +29,9 @@ type Options struct {
 	HideSecrets bool
 	// GeneratorArgs are added to the generator's command line.
 	GeneratorArgs []string
+	// Operators are API groups of simulate.CRDs: their kinds are in every cluster before Argo CD is, which stands still while it
+	// reads the API of a cluster anew for each definition that comes later.
+	Operators []string
 	// OperatorDelay is how long simulated operators, provisioners and load balancers take for one step; zero is as long as
 	// a pod takes to start. A longer one tells what waits for them from what does not.
 	OperatorDelay time.Duration
@@ -120,7 +123,7 @@ func (s *Stack) races() error {
 func (s *Stack) startClusters(ctx context.Context) error {
 	var group errgroup.Group
 	for name, cluster := range map[string]**Cluster{"staging": &s.Staging, "production": &s.Production} {
-		made, err := newCluster(s.run, name, s.options.OperatorDelay)
+		made, err := newCluster(s.run, name, s.options)
 		if err != nil {
 			return err
 		}
@@ -248,16 +251,11 @@ func (s *Stack) Until(ctx context.Context, what string, condition func(context.C
 	})
 }
 
-// InstallExample installs what operators and the platform's repository bring, the way a platform team does: by one
-// Application, from which all others follow.
+// InstallExample installs what the platform's repository brings, the way a platform team does: by one Application, from which
+// all others follow.
 func (s *Stack) InstallExample(ctx context.Context) error {
-	if s.options.StagingOnly {
-		return errors.New("the example needs a cluster for production")
-	}
-	for _, cluster := range []*Cluster{s.Staging, s.Production} {
-		if err := cluster.InstallCRDs(ctx); err != nil {
-			return err
-		}
+	if s.options.StagingOnly || len(s.options.Operators) == 0 {
+		return errors.New("the example needs a cluster for production, and the kinds of operators")
 	}
 	return s.Staging.ApplyFile(ctx, "manifests/root.yaml", "https://github.com/myorg/gitops-platform", s.Repository.URL)
 }

@@ -19,7 +19,7 @@ func TestTheScenarioOfTheDocumentsCompiles(t *testing.T) {
 	var imports strings.Builder
 	for _, path := range []string{
 		"context", "fmt", "strings", "testing", `appsv1 k8s.io/api/apps/v1`, "sigs.k8s.io/controller-runtime/pkg/client",
-		"github.com/tidegate/tidegate/test/controlplane",
+		"github.com/tidegate/tidegate/test/controlplane", "github.com/tidegate/tidegate/test/controlplane/simulate",
 	} {
 		name, path, named := strings.Cut(path, " ")
 		if !named {

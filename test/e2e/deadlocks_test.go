@@ -70,7 +70,9 @@ const operatorDelay = 2 * time.Second
 //
 // It is not parallel: it syncs some forty Applications on three clusters at once, which leaves two cores little for others.
 func TestDeadlocks(t *testing.T) {
-	s := start(t, controlplane.Options{OperatorDelay: operatorDelay, Resync: time.Hour})
+	s := start(t, controlplane.Options{
+		Operators: []string{"external-secrets.io", "cert-manager.io"}, OperatorDelay: operatorDelay, Resync: time.Hour,
+	})
 	byHand, err := s.AddCluster(t.Context(), "by-hand")
 	s.must(err)
 	orders := []ordering{
@@ -167,7 +169,6 @@ func (s *suite) prepare(o ordering) {
 	if o.cluster != s.Staging {
 		s.must(o.cluster.TrustDeployer(s.Context()))
 	}
-	s.must(o.cluster.InstallCRDs(s.Context(), "external-secrets.io", "cert-manager.io"))
 	s.operateElsewhere(o.cluster, false)
 	store := s.object("external-secrets.io/v1", "ClusterSecretStore", "", "platform")
 	store.Object["spec"] = map[string]any{"provider": map[string]any{"fake": map[string]any{}}}

@@ -16,13 +16,14 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/tidegate/tidegate/test/controlplane"
+	"github.com/tidegate/tidegate/test/controlplane/simulate"
 )
 
 // TestSelfManagingAndOutage changes the repository and nothing else, then takes away one server after the other, and in the end
 // Argo CD altogether.
 func TestSelfManagingAndOutage(t *testing.T) {
 	t.Parallel()
-	s := start(t, controlplane.Options{ArgoCDEnv: []string{"ARGOCD_CLUSTER_SYNC_RETRY_TIMEOUT_DURATION=1s"}})
+	s := start(t, controlplane.Options{Operators: []string{simulate.AllGroups}, ArgoCDEnv: []string{"ARGOCD_CLUSTER_SYNC_RETRY_TIMEOUT_DURATION=1s"}})
 	s.must(s.InstallExample(s.Context()))
 	s.untilEverythingRuns()
 	s.part("the repository manages itself", (*suite).selfManaging)

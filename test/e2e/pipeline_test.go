@@ -26,12 +26,13 @@ import (
 
 	"github.com/tidegate/tidegate/generator/params"
 	"github.com/tidegate/tidegate/test/controlplane"
+	"github.com/tidegate/tidegate/test/controlplane/simulate"
 )
 
 // TestPipeline follows the example from its repository to two clusters. Each part goes on where the one before it ended.
 func TestPipeline(t *testing.T) {
 	t.Parallel()
-	s := start(t, controlplane.Options{HideSecrets: true})
+	s := start(t, controlplane.Options{Operators: []string{simulate.AllGroups}, HideSecrets: true})
 	s.must(s.InstallExample(s.Context()))
 	s.part("Argo CD may do on production what services need, and nothing else", (*suite).limitedRights)
 	s.part("one template makes every Application as the platform wants it", (*suite).applicationsAppear)

@@ -5,12 +5,14 @@ package e2e
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	"github.com/argoproj/gitops-engine/pkg/health"
 	"github.com/argoproj/gitops-engine/pkg/sync/common"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -58,8 +60,8 @@ var rollouts = []rollout{
 
 // A user waits for a repair if this fails: a commit breaks the Deployment, the next one repairs it. Without waves the repair
 // is applied at once. With waves Argo CD first waits until the broken rollout gives up and its retries are used up. The
-// generator does not let it.
-func stuckRollout(s *suite) {
+// generator does not let it. waits is called when all broken rollouts are under way.
+func stuckRollout(s *suite, waits func()) {
 	histories := map[string]*controlplane.History{}
 	for _, r := range rollouts {
 		histories[r.name] = s.rollOut(r)
@@ -69,7 +71,7 @@ func stuckRollout(s *suite) {
 	for _, r := range byDeadline() {
 		s.untilApplication(r.name, "has applied the broken revision", func(app *v1alpha1.Application) error {
 			if r.waves != "off" {
-				return operates(app, broken)
+				return waitsFor(app, broken)
 			}
 			if revisionOf(app) != broken {
 				return fmt.Errorf("it has applied %s", revisionOf(app))
@@ -77,6 +79,7 @@ func stuckRollout(s *suite) {
 			return controlplane.Synced(app)
 		})
 	}
+	waits()
 	repair := s.tag("broken", "repaired")
 	repaired := time.Now()
 	rows := []string{"| with | `progressDeadlineSeconds` | the repair is applied |", "|---|---|---|"}
@@ -95,6 +98,23 @@ func stuckRollout(s *suite) {
 	}
 	s.show("when-a-repair-is-applied", times.String())
 	s.table("docs/supersede.md", "repair", rows)
+}
+
+// waitsFor is nil when the operation of an Application to a revision waits for the Deployment, which Argo CD has seen to be unhealthy.
+// An operation that is over has not waited.
+func waitsFor(app *v1alpha1.Application, revision string) error {
+	if revisionOf(app) == revision && app.Status.OperationState.Phase.Completed() {
+		return controlplane.Never(fmt.Errorf("its operation did not wait: %+v", app.Status.OperationState))
+	}
+	if err := operates(app, revision); err != nil {
+		return err
+	}
+	for _, r := range app.Status.Resources {
+		if r.Kind == "Deployment" && r.Health != nil && r.Health.Status == health.HealthStatusProgressing {
+			return nil
+		}
+	}
+	return errors.New("its Deployment is not known to be under way")
 }
 
 // byDeadline are the rollouts, those first that soon give up: what is to be seen before they do is not to wait for the others.

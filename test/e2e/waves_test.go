@@ -7,23 +7,39 @@ import (
 	"testing"
 
 	"github.com/tidegate/tidegate/test/controlplane"
+	"github.com/tidegate/tidegate/test/controlplane/simulate"
 )
 
-// What waves do on a real cluster. The scenarios run at the same time, on one control plane, in namespaces of their own.
+// What waves do on a real cluster. The scenarios run at the same time, on one control plane, in namespaces of their own. Only what
+// delivers a CustomResourceDefinition comes when nothing else waits for the health of what it has just changed: Argo CD takes that
+// for as healthy as it was for as long as it reads the API of the cluster anew.
 func TestWaves(t *testing.T) {
 	t.Parallel()
 	// Operators are slow, so that it is seen what does not wait for them.
-	s := start(t, controlplane.Options{StagingOnly: true, OperatorDelay: operatorDelay, GeneratorArgs: []string{"--supersede-grace=3s"}})
-	s.must(s.Staging.InstallCRDs(t.Context()))
+	s := start(t, controlplane.Options{
+		StagingOnly: true, Operators: []string{simulate.AllGroups}, OperatorDelay: operatorDelay, GeneratorArgs: []string{"--supersede-grace=3s"},
+	})
 	s.must(s.Repository.Copy("testdata/repository"))
 	s.must(s.Repository.Replace("\n# In the order in which", "\nservices: {web: {project: default}}\n\n# In the order in which"))
 	s.must(s.DefaultProject(t.Context()))
 	s.push("What the scenarios deliver")
-	scenarios := map[string]func(*testing.T){}
-	for name, scenario := range map[string]func(*suite){"Order": order, "Deletion": deletion, "StuckRollout": stuckRollout} {
-		scenarios[name] = func(t *testing.T) { scenario(newSuite(t, s.Stack)) }
-	}
-	together(t, scenarios)
+	var undisturbed sync.WaitGroup
+	undisturbed.Add(2)
+	together(t, map[string]func(*testing.T){
+		"Order": func(t *testing.T) {
+			defer undisturbed.Done()
+			order(newSuite(t, s.Stack))
+		},
+		"StuckRollout": func(t *testing.T) {
+			waits := sync.OnceFunc(undisturbed.Done)
+			defer waits()
+			stuckRollout(newSuite(t, s.Stack), waits)
+		},
+		"Deletion": func(t *testing.T) {
+			undisturbed.Wait()
+			deletion(newSuite(t, s.Stack))
+		},
+	})
 }
 
 // together runs tests at the same time, within the turn of the one that they belong to. With t.Parallel that one's turn would be

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/tidegate/tidegate/test/controlplane"
+	"github.com/tidegate/tidegate/test/controlplane/simulate"
 )
 
 func main() {
@@ -25,7 +26,7 @@ func main() {
 }
 
 func run(ctx context.Context) (err error) {
-	stack, err := controlplane.New(ctx, controlplane.Options{Progress: os.Stderr})
+	stack, err := controlplane.New(ctx, controlplane.Options{Progress: os.Stderr, Operators: []string{simulate.AllGroups}})
 	if stack != nil {
 		defer func() { err = end(ctx, stack, err) }()
 	}

@@ -14,7 +14,10 @@ import (
 //go:embed crds/*.yaml
 var definitions embed.FS
 
-// CRDs returns the CustomResourceDefinitions of the operators that this package knows, or only those of some groups. They
+// AllGroups are those of all operators that this package knows.
+const AllGroups = "*"
+
+// CRDs returns the CustomResourceDefinitions of operators by their API groups. They
 // say that their operator runs elsewhere; delete OperatorAnnotation to tie it to a Deployment.
 func CRDs(groups ...string) ([]*apiextensionsv1.CustomResourceDefinition, error) {
 	files, err := fs.Glob(definitions, "crds/*.yaml")
@@ -32,7 +35,7 @@ func CRDs(groups ...string) ([]*apiextensionsv1.CustomResourceDefinition, error)
 			if err := yaml.UnmarshalStrict(document, definition); err != nil {
 				return nil, fmt.Errorf("%s: %w", file, err)
 			}
-			if len(groups) == 0 || slices.Contains(groups, definition.Spec.Group) {
+			if slices.Contains(groups, AllGroups) || slices.Contains(groups, definition.Spec.Group) {
 				out = append(out, definition)
 			}
 		}

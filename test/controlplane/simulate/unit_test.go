@@ -86,7 +86,7 @@ func TestTheTagDecidesAndNothingElseOfTheName(t *testing.T) {
 }
 
 func TestEveryOperatedKindHasItsDefinition(t *testing.T) {
-	definitions, err := CRDs()
+	definitions, err := CRDs(AllGroups)
 	if err != nil {
 		t.Fatal(err)
 	}
