@@ -44,6 +44,8 @@ type Options struct {
 	// Hold is how long a render may keep others waiting (10 s). One in this process then goes on without its place; one in a
 	// process of its own is stopped, if it did not come to an end the last time either.
 	Hold time.Duration
+	// Endless is how long a render in this process may run (10 min); then /healthz fails, for only the end of the process ends it.
+	Endless time.Duration
 	// MaxMessage is how many bytes a gRPC message may have (100 MiB).
 	MaxMessage int
 	// KeepAlive is how often a client may ask whether the connection lives (10 s).
@@ -57,6 +59,7 @@ type Server struct {
 	budget    Budget
 	streams   *pool
 	trees     *trees
+	inProcess *generate.Limited
 	generator generate.Generator
 	metrics   *metrics
 }
@@ -85,7 +88,7 @@ func New(options Options) *Server {
 	recalled := func(runner generate.Runner) generate.Generator {
 		return generate.Recalled{Store: kept, Next: generate.Kept{Store: kept, Next: runner}}
 	}
-	inProcess := &generate.Limited{
+	s.inProcess = &generate.Limited{
 		Next:  recalled(generate.Runner{Renderer: renderer, From: generate.FromRender}),
 		Queue: queue, Hold: options.Hold, MaxOverdue: int64(atOnce),
 	}
@@ -93,14 +96,14 @@ func New(options Options) *Server {
 		Next: recalled(generate.Runner{
 			Renderer: render.Child{Memory: uint64(s.budget.Child), Time: options.Time, Answers: memory}, From: generate.FromChild,
 		}),
-		Queue: generate.NewQueue(s.budget.Children), Patience: options.Hold, Quick: inProcess.Forget,
+		Queue: generate.NewQueue(s.budget.Children), Patience: options.Hold, Quick: s.inProcess.Forget,
 	}
 	// What is known is answered at once; only what has to be rendered is worth unpacking, sharing and queueing for.
 	s.generator = generate.Named{Next: generate.Recalled{
-		Next:  generate.Unpacked{Next: generate.NewShared(generate.Escalating{InProcess: inProcess, InChild: inChild})},
+		Next:  generate.Unpacked{Next: generate.NewShared(generate.Escalating{InProcess: s.inProcess, InChild: inChild})},
 		Store: kept,
 	}}
-	s.metrics = newMetrics(s, inProcess, inChild)
+	s.metrics = newMetrics(s, inChild)
 	return s
 }
 
@@ -126,6 +129,7 @@ func (o Options) orDefaults() Options {
 	o.Stall = cmp.Or(o.Stall, 30*time.Second)
 	o.Time = cmp.Or(o.Time, 5*time.Minute)
 	o.Hold = cmp.Or(o.Hold, 10*time.Second)
+	o.Endless = cmp.Or(o.Endless, 10*time.Minute)
 	o.MaxMessage = cmp.Or(o.MaxMessage, 100<<20)
 	o.KeepAlive = cmp.Or(o.KeepAlive, 10*time.Second)
 	return o

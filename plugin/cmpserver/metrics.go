@@ -22,7 +22,7 @@ type metrics struct {
 	requests prometheus.Gauge
 }
 
-func newMetrics(s *Server, inProcess, inChild *generate.Limited) *metrics {
+func newMetrics(s *Server, inChild *generate.Limited) *metrics {
 	const prefix = "tidegate_plugin_"
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
@@ -67,9 +67,9 @@ func newMetrics(s *Server, inProcess, inChild *generate.Limited) *metrics {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: prefix + "store_dropped_bytes_total", Help: "Memory of trees and renders that had to go for want of room.",
 		}, func() float64 { return float64(s.trees.store.Dropped()) }),
-		gauge("running", "Renders that run in this process.", func() float64 { return running(inProcess) }),
+		gauge("running", "Renders that run in this process.", func() float64 { return running(s.inProcess) }),
 		gauge("children", "Renders that run in processes of their own.", func() float64 { return running(inChild) }),
-		gauge("overdue", "Renders in this process that others no longer wait for.", func() float64 { _, n := inProcess.Running(); return float64(n) }),
+		gauge("overdue", "Renders in this process that others no longer wait for.", func() float64 { _, n := s.inProcess.Running(); return float64(n) }),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	for _, from := range []generate.Source{generate.FromCache, generate.FromFlight, generate.FromRender, generate.FromChild} {

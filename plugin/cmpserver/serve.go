@@ -38,7 +38,9 @@ func (s *Server) Serve(ctx context.Context, at Endpoints) error {
 		return err
 	}
 	server := s.GRPC()
-	states := health.NewServer()
+	watched, unwatch := context.WithCancel(context.WithoutCancel(ctx))
+	defer unwatch()
+	states := &states{Server: health.NewServer(), watched: watched}
 	states.SetServingStatus(protocol.ConfigManagementPluginService_ServiceDesc.ServiceName, grpc_health_v1.HealthCheckResponse_SERVING)
 	grpc_health_v1.RegisterHealthServer(server, states)
 	var ready atomic.Bool
@@ -68,10 +70,34 @@ func (s *Server) Serve(ctx context.Context, at Endpoints) error {
 	}
 	ready.Store(false)
 	states.Shutdown()
+	unwatch()
 	s.options.Log.Info("asked to end", "drain", at.Drain)
 	drain(server, at.Drain)
 	return nil
 }
+
+// states are what grpc.health is asked for.
+type states struct {
+	*health.Server
+	// watched ends with what is watched: a Watch has no end of its own, and would be waited for.
+	watched context.Context
+}
+
+// Watch tells of changes until the client goes, or the server ends.
+func (s *states) Watch(request *grpc_health_v1.HealthCheckRequest, stream grpc.ServerStreamingServer[grpc_health_v1.HealthCheckResponse]) error {
+	ctx, cancel := context.WithCancel(stream.Context())
+	defer cancel()
+	defer context.AfterFunc(s.watched, cancel)()
+	return s.Server.Watch(request, watch{stream, ctx})
+}
+
+// watch is a stream with an end of its own.
+type watch struct {
+	grpc.ServerStreamingServer[grpc_health_v1.HealthCheckResponse]
+	ctx context.Context
+}
+
+func (w watch) Context() context.Context { return w.ctx }
 
 // drain answers what runs and takes nothing new; what takes longer is cut off.
 func drain(server *grpc.Server, wait time.Duration) {
@@ -92,7 +118,7 @@ func sideServer(handler http.Handler) *http.Server {
 // sideDoor is what a kubelet and Prometheus ask for.
 func (s *Server) sideDoor(ready *atomic.Bool, profile bool) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if !ready.Load() {
 			http.Error(w, "draining", http.StatusServiceUnavailable)
@@ -107,6 +133,17 @@ func (s *Server) sideDoor(ready *atomic.Bool, profile bool) http.Handler {
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
 	return mux
+}
+
+// healthz fails when nothing but a restart helps.
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
+	endless := s.inProcess.Endless(s.options.Endless)
+	if endless == nil {
+		fmt.Fprintln(w, "ok")
+		return
+	}
+	s.options.Log.Error(endless.Error(), "application", endless.Asker, "path", endless.Dir)
+	http.Error(w, endless.Error(), http.StatusServiceUnavailable)
 }
 
 // Listen listens on a unix socket, in the place of one that a crashed predecessor has left. That nobody listens on

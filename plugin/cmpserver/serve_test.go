@@ -165,6 +165,34 @@ func TestAStalledRequestIsCutOffWhenTheTimeToDrainIsOver(t *testing.T) {
 	}
 }
 
+// Who watches the health of a server does not keep it from ending.
+func TestWhoWatchesItsHealthIsNotWaitedFor(t *testing.T) {
+	path := socket(t)
+	end := runWith(t, cmpserver.Options{}, cmpserver.Endpoints{Socket: path, Drain: time.Hour})
+	conn, err := grpc.NewClient("unix:"+path, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	health, err := grpc_health_v1.NewHealthClient(conn).Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if state, err := health.Recv(); err != nil || state.Status != grpc_health_v1.HealthCheckResponse_SERVING {
+		t.Fatalf("health %v, %v", state, err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- end() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("it waits for who watches")
+	}
+}
+
 func TestMetricsTellWhichLimitStoppedARender(t *testing.T) {
 	schema := with(service, "app/kustomization.yaml", "resources: [settings.yaml]\nopenapi: {version: v1.21.2}\n") // for a child
 	for reason, limit := range map[string]func(*cmpserver.Budget){

@@ -31,11 +31,32 @@ type Limited struct {
 	// slow are, with MaxOverdue, those who became overdue, and with Patience those who came to no end.
 	slow    slow
 	running atomic.Int64
-	overdue atomic.Int64
+	overdue late
 }
 
 // Running is how many requests are being answered, and how many of them have held their place for too long.
-func (l *Limited) Running() (all, overdue int64) { return l.running.Load(), l.overdue.Load() }
+func (l *Limited) Running() (all, overdue int64) { return l.running.Load(), l.overdue.count() }
+
+// EndlessError says that a request has been answered for longer than any takes.
+type EndlessError struct {
+	// Asker and Dir are those of the request.
+	Asker, Dir string
+	// Since is when that began.
+	Since time.Time
+}
+
+func (e *EndlessError) Error() string {
+	return fmt.Sprintf("a render that began at %s does not come to an end; only that of this process ends it", e.Since.Format(time.RFC3339))
+}
+
+// Endless tells of a request that has been running for that long; nil: there is none.
+func (l *Limited) Endless(after time.Duration) *EndlessError {
+	first := l.overdue.first()
+	if first == nil || time.Since(first.since) < after {
+		return nil
+	}
+	return &EndlessError{Asker: first.asker, Dir: first.dir, Since: first.since}
+}
 
 // Forget forgets that a request's Application held its place for too long.
 func (l *Limited) Forget(request Request) { l.slow.note(request, false) }
@@ -45,7 +66,7 @@ func (l *Limited) crowded(request Request) error {
 	if l.MaxOverdue == 0 {
 		return nil
 	}
-	if overdue := l.overdue.Load(); overdue >= l.MaxOverdue {
+	if overdue := l.overdue.count(); overdue >= l.MaxOverdue {
 		return fmt.Errorf("%w: %d renders take too long already", ErrTooMuch, overdue)
 	}
 	if l.slow.has(request) {
@@ -86,15 +107,16 @@ func (l *Limited) begin(request Request, leave func()) (end func()) {
 	if l.Hold == 0 {
 		return func() { l.running.Add(-1) }
 	}
+	run := &run{asker: request.Asker, dir: request.Dir, since: time.Now()}
 	timer := time.AfterFunc(l.Hold, func() {
-		l.overdue.Add(1)
+		l.overdue.add(run)
 		l.slow.note(request, true)
 		leave()
 	})
 	return func() {
 		l.running.Add(-1)
 		if !timer.Stop() {
-			l.overdue.Add(-1)
+			l.overdue.end(run)
 		}
 	}
 }

@@ -260,6 +260,37 @@ func TestATreeIsHeldWhileItIsRendered(t *testing.T) {
 	})
 }
 
+func TestARenderThatDoesNotEndIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		goesOn := make(stubborn)
+		l := &generate.Limited{Next: goesOn, Queue: generate.NewQueue(1), Hold: 10 * time.Second, MaxOverdue: 2}
+		begin := time.Now()
+		for _, dir := range []string{"first", "second"} {
+			go func() {
+				if _, err := l.Generate(t.Context(), generate.Request{Tenant: dir, Asker: "argocd/" + dir, Dir: dir}); err != nil {
+					t.Error(err)
+				}
+			}()
+			time.Sleep(time.Minute)
+		}
+		synctest.Wait()
+		if _, overdue := l.Running(); overdue != 2 {
+			t.Errorf("%d are overdue", overdue)
+		}
+		if endless := l.Endless(2*time.Minute + time.Second); endless != nil {
+			t.Errorf("too soon: %v", endless)
+		}
+		if got := l.Endless(2 * time.Minute); got == nil || *got != (generate.EndlessError{Asker: "argocd/first", Dir: "first", Since: begin}) {
+			t.Errorf("got %+v", got)
+		}
+		close(goesOn)
+		synctest.Wait()
+		if _, overdue := l.Running(); overdue != 0 || l.Endless(0) != nil {
+			t.Errorf("when all is over %d are overdue, and %v", overdue, l.Endless(0))
+		}
+	})
+}
+
 // stubborn is a generator that does not look at its context.
 type stubborn chan struct{}
 
