@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -47,7 +46,7 @@ func New(source Source, renderer render.Renderer) *Catalog {
 // repository.
 func (c *Catalog) Read(ctx context.Context) (*View, error) {
 	result := c.flight.DoChan("", func() (_ any, err error) {
-		defer recovered(&err)
+		defer share.Recover(&err)
 		return c.read(context.WithoutCancel(ctx))
 	})
 	select {
@@ -58,14 +57,6 @@ func (c *Catalog) Read(ctx context.Context) (*View, error) {
 			return nil, r.Err
 		}
 		return r.Val.(*View), nil
-	}
-}
-
-// recovered makes an error of a panic, which would end the process where nobody can recover from it: one commit would end every
-// replica.
-func recovered(err *error) {
-	if cause := recover(); cause != nil {
-		*err = &share.PanicError{Cause: cause, Stack: debug.Stack()}
 	}
 }
 
@@ -164,7 +155,7 @@ func (c *Catalog) fill(ctx context.Context, tree Tree, view *View) error {
 			continue
 		}
 		group.Go(func() (err error) {
-			defer recovered(&err)
+			defer share.Recover(&err)
 			rendered.Add(1)
 			results[i], err = c.learn(ctx, tree, folder)
 			return err

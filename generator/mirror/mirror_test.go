@@ -1,9 +1,11 @@
 package mirror
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -644,4 +646,32 @@ func TestWhatIsNotSafeToReadIsRefused(t *testing.T) {
 	if _, err := Open(Options{URL: "https://example.com", Dir: t.TempDir(), Accept: []string{"main"}}); err == nil {
 		t.Error("a branch is accepted for a revision")
 	}
+}
+
+// A commit that go-git, or we, trip over ends every replica if this fails.
+func TestAPanicIsADoubtAndEndsNoProcess(t *testing.T) {
+	up := newUpstream(t, config)
+	var log bytes.Buffer
+	options, trips := up.options(), false
+	options.Log = slog.New(slog.NewTextHandler(&log, nil))
+	options.Witness = func(context.Context) (string, error) {
+		if trips {
+			panic("index out of range")
+		}
+		return "", nil
+	}
+	m := open(t, options)
+	good := updated(t, m).ID
+	trips = true
+	if err := m.Update(t.Context()); err == nil || !strings.Contains(err.Error(), "index out of range") {
+		t.Errorf("got %v", err)
+	}
+	if state := m.State(); state.Reason != Outage || !strings.Contains(state.Doubt, "the generator has failed: index out of range") || served(m) != good {
+		t.Errorf("it serves %s, want %s, and says %+v", served(m), good, state)
+	}
+	if got := log.String(); !strings.Contains(got, "stack=") || !strings.Contains(got, "mirror.(*Mirror).witnessed") {
+		t.Errorf("nobody is told where: %s", got)
+	}
+	trips = false
+	updated(t, m)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tidegate/tidegate/generator/catalog"
+	"github.com/tidegate/tidegate/generator/live/share"
 )
 
 const (
@@ -88,6 +89,9 @@ func (m *Mirror) Update(ctx context.Context) error {
 	within, cancel := context.WithTimeoutCause(ctx, m.options.Timeout, slow)
 	defer cancel()
 	revision, err := m.update(within)
+	if panicked := (*share.PanicError)(nil); errors.As(err, &panicked) {
+		m.log.Error("panic", "error", err, "stack", string(panicked.Stack))
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -100,7 +104,8 @@ func (m *Mirror) Update(ctx context.Context) error {
 }
 
 // update brings the copy up to date, and returns the revision to serve from now on.
-func (m *Mirror) update(ctx context.Context) (*catalog.Revision, error) {
+func (m *Mirror) update(ctx context.Context) (_ *catalog.Revision, err error) {
+	defer share.Recover(&err)
 	// Before the branch is asked for: it leads to what others had taken until then, or was rewritten.
 	witnessed, err := m.witnessed(ctx)
 	if err != nil {

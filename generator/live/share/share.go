@@ -81,15 +81,19 @@ func (g *Group[K, V]) begin(key K, p *piece[V]) {
 	}
 }
 
-// run works. A panic would end the process where nobody could recover from it: it is an error of all who wait.
+// run works. A panic is an error of all who wait.
 func (p *piece[V]) run() {
 	defer close(p.done)
-	defer func() {
-		if cause := recover(); cause != nil {
-			p.err = &PanicError{Cause: cause, Stack: debug.Stack()}
-		}
-	}()
+	defer Recover(&p.err)
 	p.value, p.err = p.work()
+}
+
+// Recover, deferred, makes an error of a panic, which would end the process where nobody can recover from it: one commit would end
+// every replica.
+func Recover(err *error) {
+	if cause := recover(); cause != nil {
+		*err = &PanicError{Cause: cause, Stack: debug.Stack()}
+	}
 }
 
 // PanicError is that the work has panicked.
