@@ -46,7 +46,7 @@ func New(source Source, renderer render.Renderer) *Catalog {
 // repository.
 func (c *Catalog) Read(ctx context.Context) (*View, error) {
 	result := c.flight.DoChan("", func() (_ any, err error) {
-		defer share.Recover(&err)
+		defer share.Recover(&err) // or one commit would end every replica
 		return c.read(context.WithoutCancel(ctx))
 	})
 	select {

@@ -25,7 +25,7 @@ const maxHaves = 256
 func (m *Mirror) fetch(ctx context.Context) (string, error) { return m.connected(ctx, m.fetchFrom) }
 
 // connected does something with the remote repository, with as much room as there is for what it sends.
-func (m *Mirror) connected(ctx context.Context, do func(context.Context, remote.Session, int64) (string, error)) (string, error) {
+func (m *Mirror) connected(ctx context.Context, do func(context.Context, remote.Session, int64) (string, error)) (head string, err error) {
 	access := &credentials.Access{}
 	if m.options.Access != nil {
 		found, err := m.options.Access(ctx, m.options.URL)
@@ -43,12 +43,14 @@ func (m *Mirror) connected(ctx context.Context, do func(context.Context, remote.
 	if err != nil {
 		return "", err
 	}
-	head, err := do(ctx, session, max(m.options.SizeLimit-size, 0))
+	defer func() {
+		if closed := session.Close(); err == nil {
+			err = closed
+		}
+	}()
+	head, err = do(ctx, session, max(m.options.SizeLimit-size, 0))
 	if errors.Is(err, remote.ErrTooLarge) {
 		err = fmt.Errorf("%w, %d bytes; raise it, or empty %s if the history was rewritten often", err, m.options.SizeLimit, m.options.Dir)
-	}
-	if closed := session.Close(); err == nil {
-		err = closed
 	}
 	return head, err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -13,7 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-git/go-git/v5/plumbing"
+
 	"github.com/tidegate/tidegate/generator/catalog"
+	"github.com/tidegate/tidegate/generator/live/share"
 	"github.com/tidegate/tidegate/plugin/render"
 )
 
@@ -674,4 +678,45 @@ func TestAPanicIsADoubtAndEndsNoProcess(t *testing.T) {
 	}
 	trips = false
 	updated(t, m)
+}
+
+// overlapping fetches commits from nothing each time, so that many packs hold the same objects.
+func overlapping(t *testing.T) (*upstream, *Mirror) {
+	remote := newUpstream(t, config)
+	m := open(t, remote.options())
+	for range maxPacks + 1 {
+		remote.commit(map[string]string{"README.md": rand.Text()})
+		if _, err := m.fetch(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return remote, m
+}
+
+// The process ends if this fails: go-git's stack runs over, from which nobody recovers.
+func TestPacksThatHoldTheSameAreJoined(t *testing.T) {
+	remote, m := overlapping(t)
+	if err := m.store.compact(m.options.SizeLimit, m.commits.Exclusively); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.store.verify(); err != nil {
+		t.Error(err)
+	}
+	if got := updated(t, m).ID; got != remote.head() {
+		t.Errorf("it serves %s, want %s", got, remote.head())
+	}
+}
+
+// Joining packs is of use later: a mistake in it neither ends the process nor keeps a commit from being served.
+func TestAPanicWhilePacksAreJoinedIsAnError(t *testing.T) {
+	_, m := overlapping(t)
+	for what, err := range map[string]error{
+		"removing": m.store.compact(m.options.SizeLimit, func(func() error) error { panic("index out of range") }),
+		"encoding": encode(io.Discard, nil, make([]plumbing.Hash, 1)),
+	} {
+		var panicked *share.PanicError
+		if !errors.As(err, &panicked) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 }

@@ -18,8 +18,10 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/plumbing/hash"
+	"github.com/go-git/go-git/v5/plumbing/storer"
 
 	"github.com/tidegate/tidegate/generator/catalog"
+	"github.com/tidegate/tidegate/generator/live/share"
 	"github.com/tidegate/tidegate/generator/mirror/remote"
 )
 
@@ -236,7 +238,8 @@ func checkFile(name string) error {
 
 // compact makes one pack of all but the largest, where there are many. Whoever reads has to wait only while those are removed:
 // go-git lists packs before it opens them.
-func (s *store) compact(limit int64, exclusively func(change func() error) error) error {
+func (s *store) compact(limit int64, exclusively func(change func() error) error) (err error) {
+	defer share.Recover(&err) // whatever becomes of it, the commit has been read
 	packs, err := s.smaller()
 	if err != nil || len(packs) < maxPacks {
 		return err
@@ -272,11 +275,18 @@ func (s *store) join(packs []string, limit int64) error {
 	}
 	slices.SortFunc(hashes, func(a, b plumbing.Hash) int { return bytes.Compare(a[:], b[:]) })
 	from, to := io.Pipe()
-	go func() {
-		_, err := packfile.NewEncoder(to, repository.Storer, false).Encode(hashes, 10)
-		to.CloseWithError(err)
-	}()
+	go func() { to.CloseWithError(encode(to, repository.Storer, hashes)) }()
 	return errors.Join(s.addPack(from, limit), from.Close())
+}
+
+func encode(to io.Writer, from storer.EncodedObjectStorer, hashes []plumbing.Hash) (err error) {
+	defer share.Recover(&err)
+	objects, err := choose(from, hashes)
+	if err != nil {
+		return err
+	}
+	_, err = packfile.NewEncoder(to, objects, false).Encode(hashes, 10)
+	return err
 }
 
 // smaller are all packs but the largest, without their endings.

@@ -89,9 +89,7 @@ func (m *Mirror) Update(ctx context.Context) error {
 	within, cancel := context.WithTimeoutCause(ctx, m.options.Timeout, slow)
 	defer cancel()
 	revision, err := m.update(within)
-	if panicked := (*share.PanicError)(nil); errors.As(err, &panicked) {
-		m.log.Error("panic", "error", err, "stack", string(panicked.Stack))
-	}
+	m.logPanic(err)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -105,7 +103,7 @@ func (m *Mirror) Update(ctx context.Context) error {
 
 // update brings the copy up to date, and returns the revision to serve from now on.
 func (m *Mirror) update(ctx context.Context) (_ *catalog.Revision, err error) {
-	defer share.Recover(&err)
+	defer share.Recover(&err) // or one commit would end every replica
 	// Before the branch is asked for: it leads to what others had taken until then, or was rewritten.
 	witnessed, err := m.witnessed(ctx)
 	if err != nil {
@@ -133,8 +131,17 @@ func (m *Mirror) update(ctx context.Context) (_ *catalog.Revision, err error) {
 	defer m.disk.Unlock()
 	if err := m.store.compact(m.options.SizeLimit, m.commits.Exclusively); err != nil {
 		m.log.Warn("the mirror's packs could not be joined; it grows until they are", "error", err)
+		m.logPanic(err)
 	}
 	return revision, nil
+}
+
+// logPanic logs where a mistake in the program is.
+func (m *Mirror) logPanic(err error) {
+	var panicked *share.PanicError
+	if errors.As(err, &panicked) {
+		m.log.Error("panic", "error", err, "stack", string(panicked.Stack))
+	}
 }
 
 // read lists the files of the branch's commit, and judges it.

@@ -44,7 +44,8 @@ type Options struct {
 	// Hold is how long a render may keep others waiting (10 s). One in this process then goes on without its place; one in a
 	// process of its own is stopped, if it did not come to an end the last time either.
 	Hold time.Duration
-	// Endless is how long a render in this process may run (10 min); then /healthz fails, for only the end of the process ends it.
+	// Endless is how long a render in this process may run that nobody waits for any more (10 min): only a restart stops it, so
+	// that /healthz fails then.
 	Endless time.Duration
 	// MaxMessage is how many bytes a gRPC message may have (100 MiB).
 	MaxMessage int

@@ -23,7 +23,7 @@ func (b blocked) Generate(context.Context, generate.Request) (generate.Result, e
 	return generate.Result{}, nil
 }
 
-// A render that has no end keeps a core for ever if this fails: nobody starts the sidecar anew.
+// A render that has no end, and that nobody waits for, keeps a core for ever if this fails: nobody starts the sidecar anew.
 func TestARenderWithoutAnEndIsNoHealth(t *testing.T) {
 	var log bytes.Buffer
 	s := New(Options{
@@ -42,14 +42,19 @@ func TestARenderWithoutAnEndIsNoHealth(t *testing.T) {
 		t.Fatalf("%d %s", code, text)
 	}
 	over := make(chan error, 1)
+	ctx, leave := context.WithCancel(t.Context())
 	go func() {
-		_, err := s.inProcess.Generate(t.Context(), generate.Request{Asker: "argocd/endless", Dir: "services/endless"})
+		_, err := s.inProcess.Generate(ctx, generate.Request{Asker: "argocd/endless", Dir: "services/endless"})
 		over <- err
 	}()
-	for s.inProcess.Endless(0) == nil {
+	for _, overdue := s.inProcess.Running(); overdue == 0; _, overdue = s.inProcess.Running() {
 		time.Sleep(time.Millisecond)
 	}
-	if code, text := healthz(); code != http.StatusServiceUnavailable || !strings.Contains(text, "does not come to an end") {
+	if code, text := healthz(); code != http.StatusOK {
+		t.Errorf("while somebody waits for it: %d %s", code, text)
+	}
+	leave()
+	if code, text := healthz(); code != http.StatusServiceUnavailable || !strings.Contains(text, "has not ended") {
 		t.Errorf("%d %s", code, text)
 	}
 	if got := log.String(); !strings.Contains(got, "argocd/endless") || !strings.Contains(got, "services/endless") {

@@ -38,9 +38,7 @@ func (s *Server) Serve(ctx context.Context, at Endpoints) error {
 		return err
 	}
 	server := s.GRPC()
-	watched, unwatch := context.WithCancel(context.WithoutCancel(ctx))
-	defer unwatch()
-	states := &states{Server: health.NewServer(), watched: watched}
+	states := &states{Server: health.NewServer(), served: ctx}
 	states.SetServingStatus(protocol.ConfigManagementPluginService_ServiceDesc.ServiceName, grpc_health_v1.HealthCheckResponse_SERVING)
 	grpc_health_v1.RegisterHealthServer(server, states)
 	var ready atomic.Bool
@@ -70,7 +68,6 @@ func (s *Server) Serve(ctx context.Context, at Endpoints) error {
 	}
 	ready.Store(false)
 	states.Shutdown()
-	unwatch()
 	s.options.Log.Info("asked to end", "drain", at.Drain)
 	drain(server, at.Drain)
 	return nil
@@ -79,15 +76,15 @@ func (s *Server) Serve(ctx context.Context, at Endpoints) error {
 // states are what grpc.health is asked for.
 type states struct {
 	*health.Server
-	// watched ends with what is watched: a Watch has no end of its own, and would be waited for.
-	watched context.Context
+	// served ends when the server is asked to end: a Watch has no end of its own, and would be waited for.
+	served context.Context
 }
 
-// Watch tells of changes until the client goes, or the server ends.
+// Watch tells of changes until the client goes, or the server is asked to end.
 func (s *states) Watch(request *grpc_health_v1.HealthCheckRequest, stream grpc.ServerStreamingServer[grpc_health_v1.HealthCheckResponse]) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
-	defer context.AfterFunc(s.watched, cancel)()
+	defer context.AfterFunc(s.served, cancel)()
 	return s.Server.Watch(request, watch{stream, ctx})
 }
 

@@ -45,8 +45,8 @@ func grantDeployer(ctx context.Context, cluster *Cluster, hideSecrets bool) erro
 	return errors.Join(cluster.Create(ctx, role), cluster.Create(ctx, binding))
 }
 
-// allButSecrets are all kinds that a cluster has, or will have when operators are installed. RBAC has no exceptions, so they
-// are named.
+// allButSecrets are all kinds that a cluster has, also those of operators of which it does not tell yet. RBAC has no exceptions, so
+// they are named.
 func allButSecrets(cluster *Cluster) ([]rbacv1.PolicyRule, error) {
 	client, err := discovery.NewDiscoveryClientForConfig(cluster.Config)
 	if err != nil {

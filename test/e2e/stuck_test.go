@@ -100,8 +100,8 @@ func stuckRollout(s *suite, waits func()) {
 	s.table("docs/supersede.md", "repair", rows)
 }
 
-// waitsFor is nil when the operation of an Application to a revision waits for the Deployment, which Argo CD has seen to be unhealthy.
-// An operation that is over has not waited.
+// waitsFor is nil when the operation of an Application to a revision waits for the Deployment, of which Argo CD knows that it is under
+// way. An operation that is over has not waited.
 func waitsFor(app *v1alpha1.Application, revision string) error {
 	if revisionOf(app) == revision && app.Status.OperationState.Phase.Completed() {
 		return controlplane.Never(fmt.Errorf("its operation did not wait: %+v", app.Status.OperationState))
@@ -110,11 +110,15 @@ func waitsFor(app *v1alpha1.Application, revision string) error {
 		return err
 	}
 	for _, r := range app.Status.Resources {
-		if r.Kind == "Deployment" && r.Health != nil && r.Health.Status == health.HealthStatusProgressing {
+		switch {
+		case r.Kind != "Deployment":
+		case r.Health != nil && r.Health.Status == health.HealthStatusProgressing:
 			return nil
+		default:
+			return fmt.Errorf("its Deployment is %+v", r.Health)
 		}
 	}
-	return errors.New("its Deployment is not known to be under way")
+	return errors.New("its Deployment is not known")
 }
 
 // byDeadline are the rollouts, those first that soon give up: what is to be seen before they do is not to wait for the others.

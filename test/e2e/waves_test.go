@@ -25,30 +25,29 @@ func TestWaves(t *testing.T) {
 	s.push("What the scenarios deliver")
 	var undisturbed sync.WaitGroup
 	undisturbed.Add(2)
-	together(t, map[string]func(*testing.T){
-		"Order": func(t *testing.T) {
-			defer undisturbed.Done()
-			order(newSuite(t, s.Stack))
+	waits := sync.OnceFunc(undisturbed.Done)
+	together(
+		func() {
+			defer undisturbed.Done() // also if -run leaves it out
+			t.Run("Order", func(t *testing.T) { order(newSuite(t, s.Stack)) })
 		},
-		"StuckRollout": func(t *testing.T) {
-			waits := sync.OnceFunc(undisturbed.Done)
+		func() {
 			defer waits()
-			stuckRollout(newSuite(t, s.Stack), waits)
+			t.Run("StuckRollout", func(t *testing.T) { stuckRollout(newSuite(t, s.Stack), waits) })
 		},
-		"Deletion": func(t *testing.T) {
+		func() {
 			undisturbed.Wait()
-			deletion(newSuite(t, s.Stack))
+			t.Run("Deletion", func(t *testing.T) { deletion(newSuite(t, s.Stack)) })
 		},
-	})
+	)
 }
 
-// together runs tests at the same time, within the turn of the one that they belong to. With t.Parallel that one's turn would be
-// over: its control plane would run on while they wait for turns of their own, and others would start theirs beside it.
-func together(t *testing.T, tests map[string]func(*testing.T)) {
-	t.Helper()
+// together runs parts of a test at the same time, within the turn of that test. With t.Parallel its turn would be over: its control
+// plane would run on while they wait for turns of their own, and others would start theirs beside it.
+func together(parts ...func()) {
 	var group sync.WaitGroup
-	for name, test := range tests {
-		group.Go(func() { t.Run(name, test) })
+	for _, part := range parts {
+		group.Go(part)
 	}
 	group.Wait()
 }

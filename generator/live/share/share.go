@@ -88,8 +88,7 @@ func (p *piece[V]) run() {
 	p.value, p.err = p.work()
 }
 
-// Recover, deferred, makes an error of a panic, which would end the process where nobody can recover from it: one commit would end
-// every replica.
+// Recover, deferred, makes an error of a panic, which would end the process where nobody else recovers from it.
 func Recover(err *error) {
 	if cause := recover(); cause != nil {
 		*err = &PanicError{Cause: cause, Stack: debug.Stack()}

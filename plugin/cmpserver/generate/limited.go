@@ -31,13 +31,13 @@ type Limited struct {
 	// slow are, with MaxOverdue, those who became overdue, and with Patience those who came to no end.
 	slow    slow
 	running atomic.Int64
-	overdue late
+	overdue overdue
 }
 
 // Running is how many requests are being answered, and how many of them have held their place for too long.
 func (l *Limited) Running() (all, overdue int64) { return l.running.Load(), l.overdue.count() }
 
-// EndlessError says that a request has been answered for longer than any takes.
+// EndlessError says that a request has been running for too long, and nobody waits for it any more.
 type EndlessError struct {
 	// Asker and Dir are those of the request.
 	Asker, Dir string
@@ -46,16 +46,16 @@ type EndlessError struct {
 }
 
 func (e *EndlessError) Error() string {
-	return fmt.Sprintf("a render that began at %s does not come to an end; only that of this process ends it", e.Since.Format(time.RFC3339))
+	return fmt.Sprintf("a render that began at %s has not ended, and only a restart of this server stops it", e.Since.Format(time.RFC3339))
 }
 
-// Endless tells of a request that has been running for that long; nil: there is none.
+// Endless tells of a request that has been running for that long, and that nobody waits for any more; nil: there is none.
 func (l *Limited) Endless(after time.Duration) *EndlessError {
-	first := l.overdue.first()
-	if first == nil || time.Since(first.since) < after {
+	r := l.overdue.vain()
+	if r == nil || time.Since(r.since) < after {
 		return nil
 	}
-	return &EndlessError{Asker: first.asker, Dir: first.dir, Since: first.since}
+	return &EndlessError{Asker: r.asker, Dir: r.dir, Since: r.since}
 }
 
 // Forget forgets that a request's Application held its place for too long.
@@ -94,7 +94,7 @@ func (l *Limited) Generate(ctx context.Context, request Request) (Result, error)
 	if err := cmp.Or(ctx.Err(), l.crowded(request)); err != nil {
 		return Result{}, err
 	}
-	defer l.begin(request, leave)()
+	defer l.begin(ctx, request, leave)()
 	if l.Patience > 0 {
 		return l.patiently(ctx, request, slow)
 	}
@@ -102,21 +102,21 @@ func (l *Limited) Generate(ctx context.Context, request Request) (Result, error)
 }
 
 // begin counts a request that has its place, until end. One that holds it for too long leaves it, and is remembered.
-func (l *Limited) begin(request Request, leave func()) (end func()) {
+func (l *Limited) begin(ctx context.Context, request Request, leave func()) (end func()) {
 	l.running.Add(1)
 	if l.Hold == 0 {
 		return func() { l.running.Add(-1) }
 	}
-	run := &run{asker: request.Asker, dir: request.Dir, since: time.Now()}
+	r := &run{ctx: ctx, asker: request.Asker, dir: request.Dir, since: time.Now()}
 	timer := time.AfterFunc(l.Hold, func() {
-		l.overdue.add(run)
+		l.overdue.add(r)
 		l.slow.note(request, true)
 		leave()
 	})
 	return func() {
 		l.running.Add(-1)
 		if !timer.Stop() {
-			l.overdue.end(run)
+			l.overdue.end(r)
 		}
 	}
 }

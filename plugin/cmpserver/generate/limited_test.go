@@ -260,14 +260,15 @@ func TestATreeIsHeldWhileItIsRendered(t *testing.T) {
 	})
 }
 
-func TestARenderThatDoesNotEndIsTold(t *testing.T) {
+func TestARenderThatDoesNotEndIsToldWhenNobodyWaitsForIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		goesOn := make(stubborn)
 		l := &generate.Limited{Next: goesOn, Queue: generate.NewQueue(1), Hold: 10 * time.Second, MaxOverdue: 2}
 		begin := time.Now()
+		ctx, leave := context.WithCancel(t.Context())
 		for _, dir := range []string{"first", "second"} {
 			go func() {
-				if _, err := l.Generate(t.Context(), generate.Request{Tenant: dir, Asker: "argocd/" + dir, Dir: dir}); err != nil {
+				if _, err := l.Generate(ctx, generate.Request{Tenant: dir, Asker: "argocd/" + dir, Dir: dir}); err != nil {
 					t.Error(err)
 				}
 			}()
@@ -277,6 +278,10 @@ func TestARenderThatDoesNotEndIsTold(t *testing.T) {
 		if _, overdue := l.Running(); overdue != 2 {
 			t.Errorf("%d are overdue", overdue)
 		}
+		if endless := l.Endless(0); endless != nil {
+			t.Errorf("while somebody waits for it: %v", endless)
+		}
+		leave()
 		if endless := l.Endless(2*time.Minute + time.Second); endless != nil {
 			t.Errorf("too soon: %v", endless)
 		}

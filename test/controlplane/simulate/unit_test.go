@@ -103,6 +103,9 @@ func TestEveryOperatedKindHasItsDefinition(t *testing.T) {
 	if some, err := CRDs(kedaGroup); err != nil || len(some) != 2 {
 		t.Errorf("%d definitions of %s, %v", len(some), kedaGroup, err)
 	}
+	if some, err := CRDs(kedaGroup, "keda.example.com"); err == nil {
+		t.Errorf("%d definitions of a group that there is not", len(some))
+	}
 }
 
 func TestAPodDoesNotWaitForWhatIsOptional(t *testing.T) {
