@@ -75,7 +75,7 @@ func (s *pool) left() int64 {
 // take unpacks, and must not have to wait for others.
 func (t *trees) take(test *testing.T, a sent) (*archive.Tree, func()) {
 	test.Helper()
-	ctx, cancel := context.WithTimeout(test.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(test.Context(), 3*time.Minute)
 	defer cancel()
 	tree, release, err := t.unpack(ctx, a.checksum, a.content, asker{})
 	if err != nil {
@@ -100,7 +100,7 @@ func TestATreeWaitsOnlyForTheRoomThatItNeeds(t *testing.T) {
 func TestASmallTreeDoesNotWaitBehindALargeOne(t *testing.T) {
 	trees, _ := bench(24*mib, mib)
 	_, release := trees.take(t, packed(t, "rendered by a slow child", 12*mib, time.Time{}))
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	second := packed(t, "second", 12*mib, time.Time{})
 	answered := make(chan error, 1)
