@@ -50,6 +50,21 @@ func runWith(t *testing.T, options cmpserver.Options, at cmpserver.Endpoints) (e
 	return func() error { cancel(); return <-done }
 }
 
+// ends ends a server, and fails the test if that waits for something.
+func ends(t *testing.T, end func() error, waits string) {
+	t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- end() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal(waits)
+	}
+}
+
 func TestTheSocketOfACrashedServerIsReplaced(t *testing.T) {
 	path := socket(t)
 	crashed, err := net.Listen("unix", path)
@@ -150,16 +165,7 @@ func TestAStalledRequestIsCutOffWhenTheTimeToDrainIsOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	received(t, web)
-	ended := make(chan error, 1)
-	go func() { ended <- end() }()
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(time.Minute):
-		t.Fatal("it waits for a client that sends nothing")
-	}
+	ends(t, end, "it waits for a client that sends nothing")
 	if err := stream.RecvMsg(&protocol.ManifestResponse{}); status.Code(err) != codes.Unavailable {
 		t.Errorf("the client got %v", err)
 	}
@@ -181,16 +187,7 @@ func TestWhoWatchesItsHealthIsNotWaitedFor(t *testing.T) {
 	if state, err := health.Recv(); err != nil || state.Status != grpc_health_v1.HealthCheckResponse_SERVING {
 		t.Fatalf("health %v, %v", state, err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- end() }()
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(time.Minute):
-		t.Error("it waits for who watches")
-	}
+	ends(t, end, "it waits for who watches")
 }
 
 func TestMetricsTellWhichLimitStoppedARender(t *testing.T) {
