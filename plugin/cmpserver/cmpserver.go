@@ -139,6 +139,7 @@ func (o Options) orDefaults() Options {
 // GRPC returns a gRPC server that has the service. The limits of messages are those of Argo CD's own server.
 func (s *Server) GRPC() *grpc.Server {
 	server := grpc.NewServer(
+		grpc.Creds(newPlain()),
 		grpc.ForceServerCodecV2(protocol.Codec{}),
 		grpc.StreamInterceptor(s.recovered),
 		grpc.InitialWindowSize(window),

@@ -28,9 +28,11 @@ func (s *Server) roomToSend(ctx context.Context, request *received, documents []
 	}
 	release := sync.OnceFunc(func() { s.streams.release(tenant, size) })
 	// gRPC says when it has written an answer, but not if the connection has ended before. Nobody reads after the deadline.
+	forget := whenDisconnected(ctx, release)
 	deadline, _ := ctx.Deadline() // begin has seen to it
 	late := time.AfterFunc(time.Until(deadline)+time.Second, release)
 	return func() {
+		forget()
 		late.Stop()
 		release()
 	}, nil

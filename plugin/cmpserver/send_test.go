@@ -115,7 +115,7 @@ func TestAnAnswerWhoseConnectionEndsGivesItsMemoryBack(t *testing.T) {
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
 	content := large(t, 700<<10)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // it is not the deadline that gives it back
 	defer cancel()
 	for i := range 4 {
 		conn, err := grpc.NewClient("unix:"+listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
