@@ -29,7 +29,7 @@ test-argocd3: ## the plugin's server asked by the client of Argo CD 3, which has
 # Flags for the suites: E2EFLAGS='-run TestPipeline -v'. They wait more than they work, so more run at once than there are cores.
 E2EFLAGS ?=
 # The race detector is in Tidegate's servers, not in what tests them: it would take the processor from them.
-E2ETEST = TIDEGATE_RACE=1 GOGC=400 go test -tags e2e -count 1
+E2ETEST = TIDEGATE_RACE=1 go test -tags e2e -count 1
 
 .PHONY: e2e
 e2e: servers ## the suites on two real clusters with a real Argo CD, all on this machine, without containers

@@ -79,16 +79,12 @@ func newRun(ctx context.Context, progress io.Writer) (*run, error) {
 	return out, os.Mkdir(filepath.Join(out.Dir, "logs"), 0o755)
 }
 
-// roomy has servers collect garbage rarely as long as they are small: a third of the processor time of a Kubernetes that does
-// little is its collector's.
-var roomy = []string{"GOGC=400", "GOMEMLIMIT=1GiB"}
-
 // alone has a server that does little use one processor: Go's own scheduler takes the least time on one.
 const alone = "GOMAXPROCS=1"
 
 // start starts a server. Its log is named for it; one that is started again goes on in the same log.
 func (r *run) start(spec process.Spec) (*process.Process, error) {
-	spec.Log, spec.Env = r.log(spec.Name), append(slices.Clone(roomy), spec.Env...)
+	spec.Log = r.log(spec.Name)
 	p, err := process.Start(spec)
 	if err != nil {
 		return nil, err
