@@ -65,13 +65,18 @@ var inCircles = []string{"acme-served-by-pods"}
 // applied with it, however busy the machine is.
 const operatorDelay = 2 * time.Second
 
+// argoCDsResync is how often Argo CD compares an Application by itself. A sync that waits for a CustomResourceDefinition may
+// need that: Argo CD marks none as an Application's, and so does not know whose it is when it changes (argo-cd
+// reposerver/repository, GenerateManifests).
+const argoCDsResync = 3 * time.Minute
+
 // A user loses a rollout that works at the first attempt if this fails. What Argo CD makes of the same sets without waves,
 // and with the waves that people number by hand, is recorded beside it.
 //
 // It is not parallel: it syncs some forty Applications on three clusters at once, which leaves two cores little for others.
 func TestDeadlocks(t *testing.T) {
 	s := start(t, controlplane.Options{
-		Operators: []string{"external-secrets.io", "cert-manager.io"}, OperatorDelay: operatorDelay, Resync: time.Hour,
+		Operators: []string{"external-secrets.io", "cert-manager.io"}, OperatorDelay: operatorDelay, Resync: argoCDsResync,
 	})
 	byHand, err := s.AddCluster(t.Context(), "by-hand")
 	s.must(err)

@@ -75,7 +75,8 @@ type trial struct {
 
 // try syncs sets in all orders at the same time, until each is over or stuck. A sync is stuck that waits for the health of
 // something and has not moved while another one, of everything that is waited for anywhere, went by on the same cluster
-// from its beginning to its end: whoever is to make that something healthy was at work, and did not.
+// from its beginning to its end, and Argo CD was asked to look at it: whoever is to make that something healthy was at work,
+// and did not.
 func (t *trials) try(tried []sets.Set) {
 	all := t.deliver(tried)
 	left := maps.Clone(all)
@@ -83,6 +84,9 @@ func (t *trials) try(tried []sets.Set) {
 		waiting := t.untilWaiting(left)
 		if len(waiting) == 0 {
 			break
+		}
+		for name := range waiting {
+			t.must(t.Refresh(t.Context(), name))
 		}
 		t.pass(left)
 		apps, err := t.Applications(t.Context())
