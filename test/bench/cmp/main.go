@@ -79,7 +79,7 @@ func (b *bench) run() error {
 	fmt.Printf("%d services, %d clients at once, %d cores; ms are for one Application, ÷ is the median of what each turn of 20 gives\n\n", b.services, clients, runtime.NumCPU())
 	b.table = tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(b.table, "case\tfloor ms\tArgo CD ms\ttidegate ms\t÷ floor\t÷ Argo CD\tgoal\tCPU: floor ms\tArgo CD ms\ttidegate ms\t÷ Argo CD\tgoal\t")
-	build := exec.Command("go", "build", "-o", filepath.Join(b.dir, krusty), "github.com/tidegate/tidegate/test/bench/cmp/krusty")
+	build := exec.Command("go", "build", "-o", filepath.Join(b.dir, library), "github.com/tidegate/tidegate/test/bench/cmp/krusty")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("%v: %w\n%s", build, err, out)
 	}

@@ -22,19 +22,18 @@ import (
 	"github.com/tidegate/tidegate/plugin/cmpserver/protocol"
 )
 
-// The servers that are compared. Each is a process of its own; floor and argocd are this program under another name.
+// The servers that are compared. Each is a process of its own; floor and argocd are this program under another name, and
+// library is ./krusty.
 const (
 	floor    = "floor"
 	peer     = "argocd"
 	tidegate = "tidegate"
+	library  = "kustomize"
 )
 
-var servers = []string{floor, tidegate, peer}
+var servers = []string{floor, tidegate, library, peer}
 
-// krusty is the program that measures kustomize as a library.
-const krusty = "krusty"
-
-// collector is what our server sets for its garbage collector (cmd/internal/serve), as variables for another program.
+// collector is what our server sets for its garbage collector (cmd/internal/serve), as variables for kustomize as a library.
 func collector() []string {
 	return []string{"GOGC=400", fmt.Sprintf("GOMEMLIMIT=%d", cmpserver.Divide(0).Soft)}
 }
@@ -85,8 +84,14 @@ func start(name, dir, plugin, kustomize string) (*process, error) {
 		}
 		p.command = exec.Command(plugin, "serve", "--config-dir-path="+config, "--loglevel=error", "--http-address="+p.debug, "--pprof")
 	}
+	if name == library {
+		p.command = exec.Command(filepath.Join(dir, library), p.socket)
+	}
 	p.command.Env = append(os.Environ(), serverVariable+"="+name, "ARGOCD_PLUGINSOCKFILEPATH="+home,
 		"ARGOCD_CMP_WORKDIR="+home, "PATH="+filepath.Dir(kustomize)+":"+os.Getenv("PATH"))
+	if name == library {
+		p.command.Env = append(p.command.Env, collector()...)
+	}
 	p.command.Stderr = os.Stderr
 	if err := p.command.Start(); err != nil {
 		return nil, err

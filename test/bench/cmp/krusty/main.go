@@ -1,63 +1,111 @@
-// Command krusty prints how much CPU time kustomize as a library takes for an overlay of a service, in milliseconds, over all
-// services of a repository: Run and AsYaml, from memory, with the schema that Tidegate uses. It is a program of its own, so
-// that nothing else that is linked or kept weighs on the garbage collector.
+// Command krusty is a plugin server that renders as kustomize as a library does, and does nothing else: it receives what is sent
+// as the floor does, and renders the overlay from files that it has in memory, with Run and AsYaml and the schema that Tidegate
+// uses. What it takes above the floor is what a render takes, measured beside whatever the other servers are measured beside. It
+// is a program of its own, so that nothing else that is linked or kept weighs on the garbage collector.
 //
-//	GOGC=400 krusty DIR
+//	GOGC=400 krusty SOCKET
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"log"
+	"net"
 	"os"
 	"path/filepath"
-	"syscall"
+	"strings"
+	"sync"
 
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/emptypb"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
+	"github.com/tidegate/tidegate/plugin/cmpserver/protocol"
 	"github.com/tidegate/tidegate/plugin/render/schema"
 )
 
 func main() {
 	log.SetFlags(0)
 	if len(os.Args) != 2 {
-		log.Fatal("usage: krusty DIR")
+		log.Fatal("usage: krusty SOCKET")
 	}
-	milliseconds, err := measure(filepath.Join(os.Args[1], "services"))
+	listener, err := net.Listen("unix", os.Args[1])
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(milliseconds)
-}
-
-func measure(dir string) (float64, error) {
-	files := filesys.MakeFsInMemory()
-	if err := load(dir, files); err != nil {
-		return 0, err
-	}
-	services, err := files.ReadDir("/services")
-	if err != nil {
-		return 0, err
-	}
 	schema.Suppress()
 	schema.Load()
+	server := grpc.NewServer(grpc.MaxRecvMsgSize(100<<20), grpc.MaxSendMsgSize(100<<20))
+	protocol.RegisterConfigManagementPluginServiceServer(server, new(renderer))
+	log.Fatal(server.Serve(listener))
+}
+
+// renderer renders the overlays of one repository at a time.
+type renderer struct {
+	protocol.UnimplementedConfigManagementPluginServiceServer
+	mu    sync.Mutex
+	root  string
+	files filesys.FileSystem
+}
+
+// CheckPluginConfiguration answers who asks whether it is there.
+func (*renderer) CheckPluginConfiguration(context.Context, *emptypb.Empty) (*protocol.CheckPluginConfigurationResponse, error) {
+	return &protocol.CheckPluginConfigurationResponse{}, nil
+}
+
+// GenerateManifest renders the overlay whose path on disk is the Application's name. The first one of a repository reads all of it.
+func (r *renderer) GenerateManifest(in protocol.ConfigManagementPluginService_GenerateManifestServer) error {
+	overlay := ""
+	for {
+		request, err := in.Recv()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("receiving: %w", err)
+		}
+		for _, e := range request.GetMetadata().GetEnv() {
+			if e.GetName() == "ARGOCD_APP_NAME" {
+				overlay = e.GetValue()
+			}
+		}
+	}
+	root, path, found := strings.Cut(overlay, "/services/")
+	if !found {
+		return fmt.Errorf("%q is no overlay of a service", overlay)
+	}
+	files, err := r.of(root)
+	if err != nil {
+		return err
+	}
 	options := krusty.MakeDefaultOptions()
 	options.Reorder = krusty.ReorderOptionUnspecified
-	before, err := cpu()
+	resources, err := krusty.MakeKustomizer(options).Run(files, filepath.Join("/services", path))
 	if err != nil {
-		return 0, err
+		return err
 	}
-	for _, name := range services {
-		resources, err := krusty.MakeKustomizer(options).Run(files, filepath.Join("/services", name, "overlays/staging"))
-		if err != nil {
-			return 0, err
-		}
-		if _, err := resources.AsYaml(); err != nil {
-			return 0, err
-		}
+	manifests, err := resources.AsYaml()
+	if err != nil {
+		return err
 	}
-	after, err := cpu()
-	return (after - before) / float64(len(services)), err
+	return in.SendAndClose(&protocol.ManifestResponse{Manifests: []string{string(manifests)}})
+}
+
+// of is the files of a repository.
+func (r *renderer) of(root string) (filesys.FileSystem, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.root == root {
+		return r.files, nil
+	}
+	files := filesys.MakeFsInMemory()
+	if err := load(filepath.Join(root, "services"), files); err != nil {
+		return nil, err
+	}
+	r.root, r.files = root, files
+	return files, nil
 }
 
 // load reads the YAML files of all services into memory. What no render reads is left out: the more memory is in use, the less
@@ -77,11 +125,4 @@ func load(dir string, into filesys.FileSystem) error {
 		}
 		return into.WriteFile(filepath.Join("/services", name), content)
 	})
-}
-
-// cpu is the CPU time of this process so far, in milliseconds.
-func cpu() (float64, error) {
-	var used syscall.Rusage
-	err := syscall.Getrusage(syscall.RUSAGE_SELF, &used)
-	return float64(used.Utime.Nano()+used.Stime.Nano()) / 1e6, err
 }
