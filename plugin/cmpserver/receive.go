@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"math"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -107,12 +108,14 @@ func (s *Server) receive(ctx context.Context, in stream, want bool) (*received, 
 			}
 		}
 	}()
+	stalled, stop := r.stalls(gone)
+	defer stop()
 	select {
 	case o := <-done:
 		return o.received, o.error
 	case <-ctx.Done():
 		return r.soFar(), r.late(ctx)
-	case <-r.stalls(gone):
+	case <-stalled:
 		return r.soFar(), &refusal{reason: "stalled", text: fmt.Sprintf("Argo CD sent nothing for %v", s.options.Stall)}
 	}
 }
@@ -120,28 +123,27 @@ func (s *Server) receive(ctx context.Context, in stream, want bool) (*received, 
 // stalls is closed when the client has sent nothing for a while, though nothing kept it waiting. Argo CD's client opens the
 // stream before it packs what it sends (argo-cd reposerver/repository, generateManifestsCMP), so for the first message it has
 // until its deadline, if there is one.
-func (r *receiver) stalls(gone <-chan struct{}) <-chan struct{} {
+func (r *receiver) stalls(gone <-chan struct{}) (stalled <-chan struct{}, stop func() bool) {
 	_, hasDeadline := r.stream.Context().Deadline()
-	stalled := make(chan struct{})
-	go func() {
-		watch := time.NewTicker(r.server.options.Stall)
-		defer watch.Stop()
-		for last := int64(-1); ; {
-			select {
-			case <-gone:
-				return
-			case <-watch.C:
-			}
-			waiting, now := r.waiting.Load(), r.progress.Load() // in this order: when a wait ends, there is progress first
-			packing := hasDeadline && now <= 1
-			if now == last && !waiting && !packing {
-				close(stalled)
-				return
-			}
-			last = now
+	closed, last, every := make(chan struct{}), int64(-1), r.server.options.Stall
+	var timer *time.Timer
+	timer = time.AfterFunc(math.MaxInt64, func() {
+		waiting, now := r.waiting.Load(), r.progress.Load() // in this order: when a wait ends, there is progress first
+		packing := hasDeadline && now <= 1
+		select {
+		case <-gone:
+			return
+		default:
 		}
-	}()
-	return stalled
+		if now == last && !waiting && !packing {
+			close(closed)
+			return
+		}
+		last = now
+		timer.Reset(every)
+	})
+	timer.Reset(every) // now that the function knows of it
+	return closed, timer.Stop
 }
 
 // soFar is what is known of a request that is given up.
