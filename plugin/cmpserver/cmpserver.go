@@ -140,7 +140,7 @@ func (o Options) orDefaults() Options {
 func (s *Server) GRPC() *grpc.Server {
 	server := grpc.NewServer(
 		grpc.Creds(newPlain()),
-		grpc.NumStreamWorkers(uint32(2*runtime.GOMAXPROCS(0))),
+		grpc.NumStreamWorkers(uint32(2*runtime.GOMAXPROCS(0))), // whose stacks have grown already
 		grpc.ForceServerCodecV2(protocol.Codec{}),
 		grpc.StreamInterceptor(s.recovered),
 		grpc.InitialWindowSize(window),
