@@ -82,9 +82,10 @@ bench: build bin/kustomize ## benchmarks, beside kustomize build: BENCH=regexp C
 	CGO_ENABLED=0 go run ./test/bench/processes -plugin bin/tidegate-plugin -kustomize bin/kustomize
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
 
+BENCHFLAGS ?=
 .PHONY: bench-cmp
-bench-cmp: build bin/kustomize ## the plugin's server beside Argo CD's own with kustomize build
-	go run ./test/bench/cmp
+bench-cmp: build bin/kustomize ## the plugin's server beside Argo CD's own with kustomize build: BENCHFLAGS=flags of ./test/bench/cmp
+	go run ./test/bench/cmp $(BENCHFLAGS)
 
 .PHONY: soak
 soak: build ## the plugin's server under 200 clients: its memory and that of its children

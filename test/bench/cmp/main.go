@@ -84,12 +84,19 @@ func (b *bench) run() error {
 		return fmt.Errorf("%v: %w\n%s", build, err, out)
 	}
 	b.running = map[string]*process{}
+	defer func() {
+		for _, p := range b.running { // after an error; otherwise they have ended
+			_ = p.command.Process.Kill()
+		}
+	}()
 	for _, name := range servers {
 		p, err := start(name, b.dir, b.plugin, b.kustomize)
+		if p != nil {
+			b.running[name] = p
+		}
 		if err != nil {
 			return err
 		}
-		b.running[name] = p
 	}
 	for _, c := range cases {
 		if !only.MatchString(c.name) {

@@ -59,7 +59,7 @@ type process struct {
 	debug string
 }
 
-// start starts a server with a folder of its own below dir.
+// start starts a server with a folder of its own below dir. One that does not answer is returned with the error.
 func start(name, dir, plugin, kustomize string) (*process, error) {
 	home, err := os.MkdirTemp(dir, name)
 	if err != nil {
@@ -97,7 +97,7 @@ func start(name, dir, plugin, kustomize string) (*process, error) {
 		return nil, err
 	}
 	if err := p.ready(); err != nil {
-		return nil, err
+		return p, err
 	}
 	p.watch = newWatch(p.command.Process.Pid)
 	return p, nil
