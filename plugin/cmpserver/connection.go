@@ -18,16 +18,13 @@ type plain struct {
 func newPlain() credentials.TransportCredentials { return plain{insecure.NewCredentials()} }
 
 // ServerHandshake exchanges nothing.
-func (p plain) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	conn, info, err := p.TransportCredentials.ServerHandshake(conn)
-	if err != nil {
-		return nil, nil, err
-	}
+func (plain) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	return connection{conn, cancel}, lifetime{info, ctx}, nil
+	return connection{conn, cancel}, lifetime{credentials.CommonAuthInfo{SecurityLevel: credentials.NoSecurity}, ctx}, nil
 }
 
-func (p plain) Clone() credentials.TransportCredentials { return newPlain() }
+// Clone makes others of the same.
+func (plain) Clone() credentials.TransportCredentials { return newPlain() }
 
 // connection says when gRPC has done with it.
 type connection struct {
@@ -42,9 +39,12 @@ func (c connection) Close() error {
 
 // lifetime is how long a connection is there.
 type lifetime struct {
-	credentials.AuthInfo
+	credentials.CommonAuthInfo
 	ctx context.Context
 }
+
+// AuthType is what gRPC calls credentials that are none.
+func (lifetime) AuthType() string { return "insecure" }
 
 // whenDisconnected has f called, in a goroutine of its own, when the connection of a request has ended, unless stop is called
 // before. Where no connection is, it is never called.

@@ -97,6 +97,8 @@ func (s *Server) receive(ctx context.Context, in stream, want bool) (*received, 
 		error
 	}
 	done, gone := make(chan outcome), make(chan struct{})
+	stalled, stop := r.stalls(gone)
+	defer stop()
 	defer close(gone)
 	go func() {
 		request, err := r.run(ctx, want)
@@ -108,8 +110,6 @@ func (s *Server) receive(ctx context.Context, in stream, want bool) (*received, 
 			}
 		}
 	}()
-	stalled, stop := r.stalls(gone)
-	defer stop()
 	select {
 	case o := <-done:
 		return o.received, o.error
@@ -120,30 +120,30 @@ func (s *Server) receive(ctx context.Context, in stream, want bool) (*received, 
 	}
 }
 
-// stalls is closed when the client has sent nothing for a while, though nothing kept it waiting. Argo CD's client opens the
-// stream before it packs what it sends (argo-cd reposerver/repository, generateManifestsCMP), so for the first message it has
-// until its deadline, if there is one.
-func (r *receiver) stalls(gone <-chan struct{}) (stalled <-chan struct{}, stop func() bool) {
+// stalls watches the client until stop is called, after gone is closed. stalled is closed when it has sent nothing for a while,
+// though nothing kept it waiting. Argo CD's client opens the stream before it packs what it sends (argo-cd reposerver/repository,
+// generateManifestsCMP), so for the first message it has until its deadline, if there is one.
+func (r *receiver) stalls(gone <-chan struct{}) (_ <-chan struct{}, stop func() bool) {
 	_, hasDeadline := r.stream.Context().Deadline()
-	closed, last, every := make(chan struct{}), int64(-1), r.server.options.Stall
+	stalled, last, every := make(chan struct{}), int64(-1), r.server.options.Stall
 	var timer *time.Timer
 	timer = time.AfterFunc(math.MaxInt64, func() {
 		waiting, now := r.waiting.Load(), r.progress.Load() // in this order: when a wait ends, there is progress first
 		packing := hasDeadline && now <= 1
-		select {
-		case <-gone:
-			return
-		default:
-		}
 		if now == last && !waiting && !packing {
-			close(closed)
+			close(stalled)
 			return
 		}
 		last = now
 		timer.Reset(every)
+		select {
+		case <-gone: // stop may have come before
+			timer.Stop()
+		default:
+		}
 	})
 	timer.Reset(every) // now that the function knows of it
-	return closed, timer.Stop
+	return stalled, timer.Stop
 }
 
 // soFar is what is known of a request that is given up.

@@ -26,15 +26,18 @@ func (s *Server) roomToSend(ctx context.Context, request *received, documents []
 	if err := s.streams.acquire(ctx, tenant, size); err != nil {
 		return nil, inVain(err, request, rendered)
 	}
-	release := sync.OnceFunc(func() { s.streams.release(tenant, size) })
 	// gRPC says when it has written an answer, but not if the connection has ended before. Nobody reads after the deadline.
-	forget := whenDisconnected(ctx, release)
+	release := sync.OnceFunc(func() { s.streams.release(tenant, size) })
 	deadline, _ := ctx.Deadline() // begin has seen to it
 	late := time.AfterFunc(time.Until(deadline)+time.Second, release)
-	return func() {
-		forget()
+	early := func() {
 		late.Stop()
 		release()
+	}
+	forget := whenDisconnected(ctx, early)
+	return func() {
+		forget()
+		early()
 	}, nil
 }
 

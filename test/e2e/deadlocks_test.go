@@ -65,9 +65,9 @@ var inCircles = []string{"acme-served-by-pods"}
 // applied with it, however busy the machine is.
 const operatorDelay = 2 * time.Second
 
-// argoCDsResync is how often Argo CD compares an Application by itself. A sync that waits for a CustomResourceDefinition may
-// need that: Argo CD marks none as an Application's, and so does not know whose it is when it changes (argo-cd
-// reposerver/repository, GenerateManifests).
+// argoCDsResync is how often Argo CD compares an Application by itself. A sync that waits until Argo CD has seen a
+// CustomResourceDefinition may need that: Argo CD marks none as an Application's, and so does not know whose it is when it comes
+// (argo-cd reposerver/repository, GenerateManifests).
 const argoCDsResync = 3 * time.Minute
 
 // A user loses a rollout that works at the first attempt if this fails. What Argo CD makes of the same sets without waves,

@@ -75,8 +75,7 @@ type trial struct {
 
 // try syncs sets in all orders at the same time, until each is over or stuck. A sync is stuck that waits for the health of
 // something and has not moved while another one, of everything that is waited for anywhere, went by on the same cluster
-// from its beginning to its end, and Argo CD was asked to look at it: whoever is to make that something healthy was at work,
-// and did not.
+// from its beginning to its end: whoever is to make that something healthy was at work, and did not.
 func (t *trials) try(tried []sets.Set) {
 	all := t.deliver(tried)
 	left := maps.Clone(all)
@@ -84,9 +83,6 @@ func (t *trials) try(tried []sets.Set) {
 		waiting := t.untilWaiting(left)
 		if len(waiting) == 0 {
 			break
-		}
-		for name := range waiting {
-			t.must(t.Refresh(t.Context(), name))
 		}
 		t.pass(left)
 		apps, err := t.Applications(t.Context())
@@ -152,7 +148,7 @@ func (t *trials) untilWaiting(left map[string]trial) map[string]string {
 			if out, over := outcomeOf(state); over {
 				t.outcomes[name] = out
 				delete(left, name)
-			} else if left[name].order.byHand && state != nil && waitsForHealth.MatchString(state.Message) {
+			} else if left[name].order.byHand && state != nil && waitsForOthers(state.Message) {
 				waiting[name] = t.seen(app)
 			} else {
 				busy = append(busy, controlplane.Synced(&app).Error())
@@ -223,6 +219,13 @@ func works(app *v1alpha1.Application) error {
 		return fmt.Errorf("Application %s: nothing is known of its resources", app.Name)
 	}
 	return nil
+}
+
+// waitsForOthers tells whether somebody other than Argo CD has to make something healthy. A CustomResourceDefinition is waited for
+// only until Argo CD has seen it.
+func waitsForOthers(message string) bool {
+	found := waitsForHealth.FindStringSubmatch(message)
+	return found != nil && found[1] != "CustomResourceDefinition"
 }
 
 // waitsForHealth is what Argo CD says of an operation that waits: group/kind/name.

@@ -1,6 +1,6 @@
-// Command cmp measures plugin servers: Tidegate's, Argo CD's own with `kustomize build`, and one that only receives, the
-// floor under what any server can do. All three run as processes of their own and get the same requests in turns, from
-// Argo CD's own client over a unix socket, two at once. docs/performance.md says what the rows mean.
+// Command cmp measures plugin servers: Tidegate's, Argo CD's own with `kustomize build`, one that only receives, the floor under
+// what any server can do, and one that has kustomize as a library render as well. All run as processes of their own and get the
+// same requests in turns, from Argo CD's own client over a unix socket, two at once. docs/performance.md says what the rows mean.
 //
 //	go run ./test/bench/cmp -plugin bin/tidegate-plugin -kustomize bin/kustomize
 package main

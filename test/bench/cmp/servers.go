@@ -28,12 +28,13 @@ const (
 	floor    = "floor"
 	peer     = "argocd"
 	tidegate = "tidegate"
-	library  = "kustomize"
+	library  = "library"
 )
 
 var servers = []string{floor, tidegate, library, peer}
 
-// collector is what our server sets for its garbage collector (cmd/internal/serve), as variables for kustomize as a library.
+// collector is what our server sets for its garbage collector (cmd/internal/serve), as variables for those that it is compared with
+// by what they take above each other.
 func collector() []string {
 	return []string{"GOGC=400", fmt.Sprintf("GOMEMLIMIT=%d", cmpserver.Divide(0).Soft)}
 }
@@ -89,7 +90,7 @@ func start(name, dir, plugin, kustomize string) (*process, error) {
 	}
 	p.command.Env = append(os.Environ(), serverVariable+"="+name, "ARGOCD_PLUGINSOCKFILEPATH="+home,
 		"ARGOCD_CMP_WORKDIR="+home, "PATH="+filepath.Dir(kustomize)+":"+os.Getenv("PATH"))
-	if name == library {
+	if name == library || name == floor {
 		p.command.Env = append(p.command.Env, collector()...)
 	}
 	p.command.Stderr = os.Stderr

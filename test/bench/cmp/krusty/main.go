@@ -3,7 +3,7 @@
 // uses. What it takes above the floor is what a render takes, measured beside whatever the other servers are measured beside. It
 // is a program of its own, so that nothing else that is linked or kept weighs on the garbage collector.
 //
-//	GOGC=400 krusty SOCKET
+//	GOGC=400 GOMEMLIMIT=102MiB krusty SOCKET
 package main
 
 import (
