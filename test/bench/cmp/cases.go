@@ -147,14 +147,15 @@ func folders(b *bench, c case_) error {
 
 // warm has every server that renders in its own process render what no row asks for, so that each has the memory that it needs.
 func (b *bench) warm() error {
+	const services = 200
 	b.repositories++
-	r, err := newRepository(filepath.Join(b.dir, "warm"), fmt.Sprintf("v1.4.%d", b.repositories), 200, 0)
+	r, err := newRepository(filepath.Join(b.dir, "warm"), fmt.Sprintf("v1.4.%d", b.repositories), services, 0)
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(filepath.Dir(r.root))
 	var jobs []job
-	for i := range 200 {
+	for i := range services {
 		jobs = append(jobs, job{r.overlay(i), r.service(i), nil})
 	}
 	for _, name := range []string{floor, tidegate, library} {
