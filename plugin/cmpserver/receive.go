@@ -34,7 +34,7 @@ type received struct {
 	tree    *archive.Tree
 	// begun is when the first message had come.
 	begun time.Time
-	// free gives back the memory that was set aside for the archive or for its tree.
+	// free gives back the memory that was set aside for the archive or for its tree. Others use that of the archive then.
 	free func()
 }
 
@@ -334,8 +334,13 @@ func (r *receiver) hold(ctx context.Context, tree *archive.Tree, by asker) (rele
 // reserve makes room for an archive, and waits in turn for the memory.
 func (r *receiver) reserve(ctx context.Context, size int64, tenant string) (room *bytes.Buffer, free func(), err error) {
 	defer r.wait()(&err)
-	if err = r.server.streams.acquire(ctx, tenant, size); err != nil {
+	taken := min(bufferBytes(size), r.server.budget.Streams)
+	if err = r.server.streams.acquire(ctx, tenant, taken); err != nil {
 		return nil, nil, err
 	}
-	return bytes.NewBuffer(make([]byte, 0, size)), sync.OnceFunc(func() { r.server.streams.release(tenant, size) }), nil
+	room, reuse := newBuffer(size)
+	return room, sync.OnceFunc(func() {
+		reuse()
+		r.server.streams.release(tenant, taken)
+	}), nil
 }
