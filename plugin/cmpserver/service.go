@@ -21,16 +21,19 @@ import (
 	"github.com/tidegate/tidegate/plugin/render"
 )
 
-// grace is how much sooner than Argo CD we give up, so that the answer still reaches it (argo-cd cmpserver/plugin,
-// cmpTimeoutBuffer).
-const grace = 100 * time.Millisecond
+// grace is how much sooner than Argo CD we give up if it waits for so long, so that it still gets the answer, which says why, and not
+// only that time is up. It is at least that of Argo CD's own server (argo-cd cmpserver/plugin, cmpTimeoutBuffer), and more where
+// there is time: an answer takes longer on a machine that is busy.
+func grace(wait time.Duration) time.Duration {
+	return min(time.Second, max(100*time.Millisecond, wait/20))
+}
 
 // begin counts a request and gives it a context that ends with that grace.
 func (s *Server) begin(ctx context.Context) (_ context.Context, end func()) {
 	s.metrics.requests.Inc()
 	deadline := time.Now().Add(s.options.Time)
 	if d, ok := ctx.Deadline(); ok {
-		deadline = d.Add(-grace)
+		deadline = d.Add(-grace(time.Until(d)))
 	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	return ctx, func() {
