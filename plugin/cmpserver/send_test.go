@@ -34,6 +34,7 @@ const inHere = time.Hour
 func TestALargeAnswerWaitsUntilAnotherIsWritten(t *testing.T) {
 	const mib = 1 << 20
 	options := cmpserver.Options{Hold: inHere, Budget: cmpserver.Budget{Store: 4 * mib, Streams: mib, Tree: 24 * mib, Child: 1 << 28, Children: 1}}
+	options.Time = 5 * time.Second // of who sets no deadline: no client can be sooner
 	listener := listen(t, socket(t))
 	options.Settings = settings
 	server := cmpserver.New(options).GRPC()
@@ -64,9 +65,7 @@ func TestALargeAnswerWaitsUntilAnotherIsWritten(t *testing.T) {
 	if _, err := unread.Header(); err != nil { // its answer has begun
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(within, 5*time.Second)
-	defer cancel()
-	if _, err := generate(ctx, client, ask("app", content, repository("second"))); err == nil || !strings.Contains(err.Error(), "waited for memory") {
+	if _, err := generate(t.Context(), client, ask("app", content, repository("second"))); err == nil || !strings.Contains(err.Error(), "waited for memory") {
 		t.Errorf("while an answer is not read another one is sent: %v", err)
 	}
 	if manifests, err := generate(within, client, ask("app", pack(t, service), region)); err != nil || len(manifests) != 1 {

@@ -84,13 +84,11 @@ func TestARenderThatTakesForEverHoldsUpNobodysTree(t *testing.T) {
 }
 
 func TestAChildIsGoneWhenItsTimeIsOver(t *testing.T) {
-	client := serve(t, cmpserver.Options{})
+	client := serve(t, cmpserver.Options{Time: 20 * time.Second}) // of who sets no deadline: no client can be sooner
 	hostile := slow(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
 	ended := make(chan error, 1)
 	go func() {
-		_, err := generate(ctx, client, ask("app", hostile, region))
+		_, err := generate(t.Context(), client, ask("app", hostile, region))
 		ended <- err
 	}()
 	waitFor(t, "a child renders", func() bool { return len(children(t)) == 1 })
