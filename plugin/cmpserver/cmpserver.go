@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -57,6 +58,7 @@ type Options struct {
 type Server struct {
 	protocol.UnimplementedConfigManagementPluginServiceServer
 	options   Options
+	own       map[string]string // variables, of Options.Environment
 	budget    Budget
 	streams   *pool
 	trees     *trees
@@ -78,6 +80,11 @@ func New(options Options) *Server {
 	options = options.orDefaults()
 	atOnce := places(runtime.GOMAXPROCS(0), options.Budget.Renders)
 	s := &Server{options: options, budget: options.Budget, streams: newPool(options.Budget.Streams, options.Budget.Streams*3/4)}
+	s.own = map[string]string{}
+	for _, variable := range options.Environment {
+		name, value, _ := strings.Cut(variable, "=")
+		s.own[name] = value
+	}
 	s.streams.inTurn = true // who receives or answers is done soon
 	kept := store.New(s.budget.Store)
 	queue := generate.NewQueue(atOnce)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -169,16 +170,13 @@ func ofTheCluster(name string) bool { return name == "KUBE_VERSION" || name == "
 // environment puts a request's variables over the sidecar's own, as a command of Argo CD's own server would see them: the
 // last of each name, and those that are empty as well unless it drops them; without those of the cluster.
 func (s *Server) environment(entries []*protocol.EnvEntry, dropEmpty bool) (list []string, variables map[string]string) {
-	variables = map[string]string{}
-	for _, variable := range s.options.Environment {
-		name, value, _ := strings.Cut(variable, "=")
-		variables[name] = value
-	}
+	variables = maps.Clone(s.own)
 	for _, e := range entries {
 		if e.GetName() != "" && !ofTheCluster(e.GetName()) && (e.GetValue() != "" || !dropEmpty) {
 			variables[e.Name] = e.Value
 		}
 	}
+	list = make([]string, 0, len(variables))
 	for name, value := range variables {
 		list = append(list, name+"="+value)
 	}

@@ -73,11 +73,11 @@ func variables(kept *store.Store, request Request) (variablesKey, []string, erro
 
 // find returns a render that would come out of the request's tree again, or nil.
 func find(kept *store.Store, request Request) (*Manifests, error) {
-	_, names, err := variables(kept, request)
-	if err != nil {
-		return nil, err
+	place, names, err := variables(kept, request)
+	hash := archive.Hash(place)
+	if err == nil && len(names) > 0 {
+		hash, err = request.key(names)
 	}
-	hash, err := request.key(names)
 	if err != nil {
 		return nil, err
 	}
