@@ -6,14 +6,16 @@ import (
 	"sync"
 )
 
-// Archives of more than reusedFrom bytes, up to reusedTo, are received into memory that others were received into: what has more
-// bytes than that Go gets page by page, clears and gives back, which takes longer than receiving. What has still more is rare.
+// Archives of more than reusedFrom bytes, up to reusedTo, are received into memory that others were received into. Go allocates up to
+// reusedFrom from what it keeps at hand; to get more, to clear it and to give it back takes longer than to receive into it. Archives
+// of more than reusedTo are rare.
 const (
 	reusedFrom = 32 << 10
 	reusedTo   = 256 << 10
 )
 
-// reused are the buffers that nobody uses, of each power of two.
+// reused are the buffers that nobody uses, of each power of two. The garbage collector frees those that stay unused; until then
+// no budget counts them, as none counts other garbage.
 var reused [bits.UintSize]sync.Pool
 
 // bufferBytes is how much memory an archive of that size is received into.
@@ -24,10 +26,9 @@ func bufferBytes(size int64) int64 {
 	return 1 << bits.Len64(uint64(size-1))
 }
 
-// newBuffer returns an empty buffer of bufferBytes, which free ends the use of: also of what Bytes has returned.
+// newBuffer returns an empty buffer of so many bytes. After free nobody may use it any more, nor what its Bytes returned.
 func newBuffer(size int64) (buffer *bytes.Buffer, free func()) {
-	size = bufferBytes(size)
-	if size <= reusedFrom || size > reusedTo {
+	if size <= reusedFrom || size != bufferBytes(size) || size > reusedTo {
 		return bytes.NewBuffer(make([]byte, 0, size)), func() {}
 	}
 	pool := &reused[bits.TrailingZeros64(uint64(size))]

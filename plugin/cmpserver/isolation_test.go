@@ -203,7 +203,7 @@ func TestATenantThatSendsMuchAtOnceLeavesRoomForTheArchivesOfOthers(t *testing.T
 }
 
 func TestARenderThatTakesTooLongIsAnErrorThatSaysSo(t *testing.T) {
-	client := serve(t, cmpserver.Options{Time: 500 * time.Millisecond}) // of who sets no deadline: no client can be sooner
+	client := serve(t, cmpserver.Options{Time: 3 * time.Second}) // of who sets no deadline: no client can be sooner
 	var objects strings.Builder
 	for i := range 15_000 { // minutes, for kustomize
 		fmt.Fprintf(&objects, "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a%d}\n", i)

@@ -11,6 +11,7 @@ import (
 	"io"
 	"math"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -191,7 +192,7 @@ func (r *receiver) run(ctx context.Context, want bool) (result *received, err er
 	}
 	switch {
 	case r.keep != nil:
-		request.archive = r.keep.Bytes()
+		request.archive = slices.Clip(r.keep.Bytes())
 	case request.tree != nil:
 		r.server.trees.from.checksum.Add(1)
 	}
@@ -210,7 +211,12 @@ func (r *receiver) room(ctx context.Context, request *received) (err error) {
 	if request.tree = r.server.trees.byChecksum(request.Checksum); request.tree != nil {
 		free, err = r.hold(ctx, request.tree, by)
 	} else {
-		r.keep, free, err = r.reserve(ctx, request.Size, by.tenant)
+		var reuse func()
+		r.keep, reuse, err = r.reserve(ctx, request.Size, by.tenant)
+		free = func() {
+			request.archive = nil
+			reuse()
+		}
 	}
 	if err == nil {
 		request.free = free
@@ -334,11 +340,14 @@ func (r *receiver) hold(ctx context.Context, tree *archive.Tree, by asker) (rele
 // reserve makes room for an archive, and waits in turn for the memory.
 func (r *receiver) reserve(ctx context.Context, size int64, tenant string) (room *bytes.Buffer, free func(), err error) {
 	defer r.wait()(&err)
-	taken := min(bufferBytes(size), r.server.budget.Streams)
+	taken := bufferBytes(size)
+	if taken > r.server.budget.Streams {
+		taken = size
+	}
 	if err = r.server.streams.acquire(ctx, tenant, taken); err != nil {
 		return nil, nil, err
 	}
-	room, reuse := newBuffer(size)
+	room, reuse := newBuffer(taken)
 	return room, sync.OnceFunc(func() {
 		reuse()
 		r.server.streams.release(tenant, taken)

@@ -40,7 +40,7 @@ func (s *scripted) RecvMsg(message any) error {
 }
 
 // handle has a server answer the stream as gRPC would: the stream's context ends with the answer.
-func handle(server *cmpserver.Server, s *scripted) error {
+func handle(server *cmpserver.Server, s grpc.ServerStream) error {
 	return server.GenerateManifest(&grpc.GenericServerStream[protocol.AppStreamRequest, protocol.ManifestResponse]{ServerStream: s})
 }
 
@@ -168,12 +168,12 @@ func TestWhatComesTooLateKeepsNoMemory(t *testing.T) {
 
 // TestTheLogHasTheErrorOfEachCall: the stack of a mistake is nowhere else.
 func TestTheLogHasTheErrorOfEachCall(t *testing.T) {
-	for name, call := range map[string]func(*cmpserver.Server, *scripted) error{
+	for name, call := range map[string]func(*cmpserver.Server, grpc.ServerStream) error{
 		"GenerateManifest": handle,
-		"MatchRepository": func(server *cmpserver.Server, s *scripted) error {
+		"MatchRepository": func(server *cmpserver.Server, s grpc.ServerStream) error {
 			return server.MatchRepository(&grpc.GenericServerStream[protocol.AppStreamRequest, protocol.RepositoryResponse]{ServerStream: s})
 		},
-		"GetParametersAnnouncement": func(server *cmpserver.Server, s *scripted) error {
+		"GetParametersAnnouncement": func(server *cmpserver.Server, s grpc.ServerStream) error {
 			return server.GetParametersAnnouncement(&grpc.GenericServerStream[protocol.AppStreamRequest, protocol.ParametersAnnouncementResponse]{ServerStream: s})
 		},
 	} {

@@ -26,10 +26,11 @@ func (s *Server) roomToSend(ctx context.Context, request *received, documents []
 	if err := s.streams.acquire(ctx, tenant, size); err != nil {
 		return nil, inVain(err, request, rendered)
 	}
-	// gRPC says when it has written an answer, but not if the connection has ended before. Nobody reads after the deadline.
+	// gRPC says when it has written an answer, but not if the connection has ended before. Nobody reads after the client's deadline,
+	// which is a grace after ours.
 	release := sync.OnceFunc(func() { s.streams.release(tenant, size) })
 	deadline, _ := ctx.Deadline() // begin has seen to it
-	late := time.AfterFunc(time.Until(deadline)+time.Second, release)
+	late := time.AfterFunc(time.Until(deadline)+maxGrace+time.Second, release)
 	early := func() {
 		late.Stop()
 		release()

@@ -22,14 +22,17 @@ import (
 	"github.com/tidegate/tidegate/plugin/render"
 )
 
-// grace is how much sooner than Argo CD we give up if it waits for so long, so that it still gets the answer, which says why, and not
-// only that time is up. It is at least that of Argo CD's own server (argo-cd cmpserver/plugin, cmpTimeoutBuffer), and more where
-// there is time: an answer takes longer on a machine that is busy.
+// maxGrace is how much sooner than Argo CD we give up at most.
+const maxGrace = time.Second
+
+// grace is how much sooner we give up if Argo CD waits for so long in all, so that it still gets the answer, which says why, and not
+// only that time is up. It is at least that of Argo CD's own server (argo-cd cmpserver/plugin, cmpTimeoutBuffer), and more of a
+// longer wait: a machine that is busy needs longer for an answer, too.
 func grace(wait time.Duration) time.Duration {
-	return min(time.Second, max(100*time.Millisecond, wait/20))
+	return min(maxGrace, max(100*time.Millisecond, wait/20))
 }
 
-// begin counts a request and gives it a context that ends with that grace.
+// begin counts a request and gives it a context that ends with a grace before the client's deadline.
 func (s *Server) begin(ctx context.Context) (_ context.Context, end func()) {
 	s.metrics.requests.Inc()
 	deadline := time.Now().Add(s.options.Time)

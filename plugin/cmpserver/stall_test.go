@@ -3,6 +3,7 @@ package cmpserver_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -84,12 +85,13 @@ func TestARenderThatTakesForEverHoldsUpNobodysTree(t *testing.T) {
 }
 
 func TestAChildIsGoneWhenItsTimeIsOver(t *testing.T) {
-	client := serve(t, cmpserver.Options{Time: 20 * time.Second}) // of who sets no deadline: no client can be sooner
-	hostile := slow(t)
+	server := cmpserver.New(cmpserver.Options{Settings: settings})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
 	ended := make(chan error, 1)
+	hostile := ask("app", slow(t), region)
 	go func() {
-		_, err := generate(t.Context(), client, ask("app", hostile, region))
-		ended <- err
+		ended <- handle(server, &scripted{ctx: ctx, messages: hostile, then: func() error { return io.EOF }})
 	}()
 	waitFor(t, "a child renders", func() bool { return len(children(t)) == 1 })
 	if err := <-ended; status.Code(err) != codes.DeadlineExceeded || !strings.Contains(err.Error(), "; with app/settings.yaml it has more than 2000 objects; ") {

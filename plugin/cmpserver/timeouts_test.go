@@ -1,6 +1,7 @@
 package cmpserver
 
 import (
+	"context"
 	"testing"
 	"time"
 )
@@ -15,6 +16,7 @@ func TestTheSideDoorWaitsForNobodyForever(t *testing.T) {
 // TestAnAnswerHasTimeToReachArgoCD: Argo CD shows why a render failed only if it is told before its own time is up.
 func TestAnAnswerHasTimeToReachArgoCD(t *testing.T) {
 	for wait, want := range map[time.Duration]time.Duration{
+		time.Millisecond: 100 * time.Millisecond,
 		time.Second:      100 * time.Millisecond,
 		10 * time.Second: 500 * time.Millisecond,
 		90 * time.Second: time.Second,
@@ -23,5 +25,13 @@ func TestAnAnswerHasTimeToReachArgoCD(t *testing.T) {
 		if got := grace(wait); got != want {
 			t.Errorf("of %v it leaves %v, want %v", wait, got, want)
 		}
+	}
+	client, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	ours, end := New(Options{}).begin(client)
+	defer end()
+	want, _ := client.Deadline()
+	if got, _ := ours.Deadline(); want.Sub(got) != maxGrace {
+		t.Errorf("it gives up %v before its client", want.Sub(got))
 	}
 }
