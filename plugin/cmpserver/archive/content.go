@@ -49,9 +49,10 @@ func (u *unpacker) room(size int) []byte {
 		return make([]byte, size)
 	}
 	if size > len(u.block) {
-		// A tree of few files gets few bytes.
-		u.block = make([]byte, min(blockBytes, max(4<<10, size, int(u.kept))))
+		// A tree of few small files gets few bytes.
+		u.block = make([]byte, min(blockBytes, max(4<<10, size, u.small)))
 	}
+	u.small += size
 	room := u.block[:size:size]
 	u.block = u.block[size:]
 	return room

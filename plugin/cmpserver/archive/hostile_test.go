@@ -262,6 +262,26 @@ func TestWhatATreeIsSaidToTakeIsWhatItTakes(t *testing.T) {
 	}
 }
 
+// TestASmallFileBesideALargeOneTakesLittle: it gets no block for many small ones.
+func TestASmallFileBesideALargeOneTakesLittle(t *testing.T) {
+	content := pack(t, file("dashboard.json", strings.Repeat("a", 64<<10)), file("kustomization.yaml", "resources: []\n"))
+	before := live()
+	var trees []*archive.Tree
+	said := int64(0)
+	for range 100 {
+		tree, err := archive.Unpack(t.Context(), bytes.NewReader(content), archive.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		trees = append(trees, tree)
+		said += tree.Bytes()
+	}
+	if taken := int64(live()) - int64(before); taken > said*5/4 {
+		t.Errorf("%d trees take %d KiB and say %d", len(trees), taken>>10, said>>10)
+	}
+	runtime.KeepAlive(trees)
+}
+
 // TestAnArchiveIsNotKeptByWhatUnpackedIt: its memory counts as free as soon as it is unpacked.
 func TestAnArchiveIsNotKeptByWhatUnpackedIt(t *testing.T) {
 	gone := make(chan struct{})

@@ -76,6 +76,7 @@ type unpacker struct {
 	// implied are folders that no header has named yet, only a path below them.
 	implied map[string]bool
 	block   []byte
+	small   int // bytes of the files that share blocks
 	kept    int64
 }
 
