@@ -170,10 +170,12 @@ func (p *process) end() error {
 }
 
 // outOfMemory says whether the Go runtime of the child gave up for want of memory. Where the runtime itself is refused some, it
-// may crash instead: what our code does wrong is a panic, and says so before anything else.
+// may crash instead: what our code does wrong is a panic, and says so before anything else. In a program that is linked with C, it is
+// the stack of a new thread that there may be no memory for.
 func (p *process) outOfMemory() bool {
 	said := p.stderr.Bytes()
 	return bytes.Contains(said, []byte("out of memory")) || bytes.Contains(said, []byte("cannot allocate")) ||
+		bytes.HasPrefix(said, []byte("runtime/cgo: pthread_create failed: Resource temporarily unavailable")) ||
 		bytes.HasPrefix(said, []byte("SIGSEGV")) || bytes.HasPrefix(said, []byte("fatal error: unexpected signal"))
 }
 
