@@ -14,9 +14,9 @@ const (
 	reusedTo   = 256 << 10
 )
 
-// reused are the buffers that nobody uses, of each power of two. The garbage collector frees those that stay unused; until then
+// reused are the buffers that nobody uses, by their size. The garbage collector frees those that stay unused; until then
 // no budget counts them, as none counts other garbage.
-var reused [bits.UintSize]sync.Pool
+var reused = map[int64]*sync.Pool{64 << 10: {}, 128 << 10: {}, reusedTo: {}}
 
 // bufferBytes is how much memory an archive of that size is received into.
 func bufferBytes(size int64) int64 {
@@ -28,10 +28,10 @@ func bufferBytes(size int64) int64 {
 
 // newBuffer returns an empty buffer of so many bytes. After free nobody may use it any more, nor what its Bytes returned.
 func newBuffer(size int64) (buffer *bytes.Buffer, free func()) {
-	if size <= reusedFrom || size != bufferBytes(size) || size > reusedTo {
+	pool := reused[size]
+	if pool == nil {
 		return bytes.NewBuffer(make([]byte, 0, size)), func() {}
 	}
-	pool := &reused[bits.TrailingZeros64(uint64(size))]
 	buffer, ok := pool.Get().(*bytes.Buffer)
 	if !ok {
 		buffer = bytes.NewBuffer(make([]byte, 0, size))
